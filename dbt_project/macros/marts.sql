@@ -1,0 +1,60 @@
+{# One table of every sync's own schema, with a column `sync` in front; `columns` maps names to types.
+   Left out are syncs that have no such table yet, or, with `beside`, not that other one either. Without any sync
+   the answer is empty and typed. #}
+{% macro across_syncs(table, columns, beside=none) -%}
+select
+    cast(null as varchar) as sync,
+    {{ typed_nulls(columns) }}
+where false
+{% for sync in (var('syncs') if execute else []) -%}
+{% set relation = relation_of_sync(sync, table) -%}
+{% if relation and (beside is none or relation_of_sync(sync, beside)) -%}
+union all
+select
+    {{ text(sync) }} as sync,
+    {% for column in columns -%}
+    {{ column }},
+    {% endfor %}
+from {{ relation }}
+{% endif -%}
+{% endfor -%}
+{%- endmacro %}
+
+{% macro relation_of_sync(sync, table) -%}
+{{ return(adapter.get_relation(database=target.database, schema='sync_' ~ sync, identifier=table)) }}
+{%- endmacro %}
+
+{# The rows that this very table had before the run, so that a model can keep its own history: empty at first.
+   Columns that an older version of the table lacks are null. A model that reads itself is materialised as a whole
+   table: neither an empty day nor --full-refresh can then lose or keep a row that the query did not mean to. #}
+{% macro rows_before(columns) -%}
+{% set relation = load_relation(this) if execute else none -%}
+select
+    {{ columns | join(',\n    ') }},
+from (
+    select
+        {{ typed_nulls(columns) }}
+    where false
+    {% if relation -%}
+    union all by name
+    select * from {{ relation }}
+    {% endif %}
+)
+{%- endmacro %}
+
+{% macro typed_nulls(columns) -%}
+{% for column, type in columns.items() -%}
+cast(null as {{ type }}) as {{ column }},
+{% endfor -%}
+{%- endmacro %}
+
+{# A ratio from 0 to 1: null where there is nothing to divide by, 1 where the provider's totals contradict each other
+   (a soft bounce that opened the mail later). #}
+{% macro rate(part, whole) -%}
+case when {{ whole }} > 0 and {{ part }} is not null then least({{ part }} / {{ whole }}, 1.0) end
+{%- endmacro %}
+
+{# A number with its noun, for sentences. #}
+{% macro counted(number, one, many) -%}
+{{ number }} || case when {{ number }} = 1 then ' {{ one }}' else ' {{ many }}' end
+{%- endmacro %}

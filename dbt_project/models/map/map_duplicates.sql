@@ -1,0 +1,23 @@
+-- An address is mailed once. The order in which records win is the sync's own (duplicates.prefer).
+select
+    entity,
+    contact_key,
+    owner,
+    email_key,
+    row_number() over same_address as rank,
+    first(entity) over same_address as winner_entity,
+    first(contact_key) over same_address as winner_contact_key,
+    first(owner) over same_address as winner_owner,
+    count(*) over (partition by email_key) as records,
+from {{ ref('map_records') }}
+where eligibility = 'wanted'
+window same_address as (
+    partition by email_key
+    order by
+        {%- for rule in var('prefer') %}
+        {{ {'first_entity': 'entity_order', 'newest': 'newest desc nulls last'}[rule] }},
+        {%- endfor %}
+        contact_key,
+        entity
+    rows between unbounded preceding and current row
+)

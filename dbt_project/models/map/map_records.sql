@@ -1,0 +1,133 @@
+{#- The one model that loops over the sync's YAML: every expression there is evaluated here, and nowhere else. -#}
+{%- set names = [] -%}
+{%- for source in var('sources') -%}
+    {%- for field in source.fields if field.name not in names -%} {%- do names.append(field.name) -%} {%- endfor -%}
+{%- endfor -%}
+
+with limits as (
+    select
+        1 as one,
+        {%- for name in names %}
+        max(type) filter (name = {{ text(name) }}) as type_{{ loop.index0 }},
+        max(max_bytes) filter (name = {{ text(name) }}) as max_bytes_{{ loop.index0 }},
+        {%- endfor %}
+    from {{ ref('stage_fields') }}
+),
+
+{% for source in var('sources') -%}
+source_{{ loop.index0 }} as (
+    select
+        nullif(trim(columns(*)), ''),
+        coalesce(
+            {%- for column in source.email %}
+            case when trim({{ name_of(column) }}) <> '' then {{ name_of(column) }} end,
+            {%- endfor %}
+            null
+        ) as enlist_address,
+    from {{ source.relation }}
+),
+
+records_{{ loop.index0 }} as (
+    select
+        {{ text(source.entity) }} as entity,
+        {{ loop.index0 }} as entity_order,
+        {{ name_of(source.key) }} as contact_key,
+        cast(({{ source.owner or 'null' }}) as varchar) as owner,
+        enlist_address as address,
+        coalesce(cast(({{ source.where or 'true' }}) as boolean), false) as is_match,
+        cast(({{ source.opt_out or 'false' }}) as boolean) as is_opted_out,
+        list_filter([
+            {%- for exclusion in source.exclude %}
+            case
+                when ({{ exclusion.when }}) then {{ text(exclusion.name) }}
+                when ({{ exclusion.when }}) is null then 'unknown'
+            end,
+            {%- endfor %}
+            cast(null as varchar)
+        ], lambda name: name is not null) as exclusions,
+        cast(({{ source.newest or 'null' }}) as varchar) as newest,
+        cast(json_merge_patch('{}', json_object(
+            {%- for field in source.fields | sort(attribute='name', case_sensitive=true) %}
+            {%- set at = names.index(field.name) %}
+            {%- set value = kept('cast((' ~ field.sql ~ ') as varchar)', 'type_' ~ at, 'max_bytes_' ~ at) %}
+            {{ text(field.name) }}, {% if field.empty == 'keep' %}nullif({% endif -%}
+            {%- if field.secret %}case when {{ value }} = '' then '' else 'md5:' || md5({{ value }}) end{% else %}{{ value }}{% endif -%}
+            {%- if field.empty == 'keep' %}, ''){% endif -%}
+            {{ ',' if not loop.last }}
+            {%- endfor %}
+        )) as varchar) as fields,
+        cast(json_object(
+            {%- for field in source.fields | selectattr('secret') %}
+            {{ text(field.name) }}, cast(({{ field.sql }}) as varchar){{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as varchar) as secrets,
+        {%- for kind in ['tags', 'groups'] %}
+        list_sort(list_distinct(list_filter(flatten([
+            {%- for label in source[kind] %}
+            {%- if label.split %}
+            list_transform(string_split(cast(({{ label.split }}) as varchar), {{ text(label.by) }}), lambda part: {{ text(label.prefix or '') }} || nullif(trim(part), '')),
+            {%- else %}
+            case when ({{ label.when or 'true' }}) then [{{ text(label.name) }}] end,
+            {%- endif %}
+            {%- endfor %}
+            cast([] as varchar[])
+        ]), lambda label: label is not null))) as {{ kind }},
+        {%- endfor %}
+    from source_{{ loop.index0 }}
+    cross join limits
+),
+
+{% endfor -%}
+records as (
+    {% for source in var('sources') -%}
+    select * from records_{{ loop.index0 }}
+    {{ 'union all by name' if not loop.last }}
+    {%- else -%}
+    select
+        '' as entity, 0 as entity_order, '' as contact_key, '' as owner, '' as address, false as is_match,
+        false as is_opted_out, cast([] as varchar[]) as exclusions, '' as newest, '{}' as fields, '{}' as secrets,
+        cast([] as varchar[]) as tags, cast([] as varchar[]) as groups,
+    where false
+    {%- endfor %}
+),
+
+judged as (
+    select
+        records.*,
+        addresses.email_key,
+        coalesce(addresses.verdict, 'missing') as verdict,
+        addresses.rule,
+        addresses.detail,
+        addresses.suggestion,
+    from records
+    left join {{ source('quality', 'addresses') }} as addresses on records.address = addresses.address
+)
+
+select
+    entity,
+    entity_order,
+    contact_key,
+    owner,
+    case when lower(trim(address)) = email_key then trim(address) else email_key end as email,
+    email_key,
+    verdict,
+    rule,
+    detail,
+    suggestion,
+    case
+        when is_opted_out then 'opt_out_in_crm'
+        when list_any_value(list_filter(exclusions, lambda name: name <> 'unknown')) is not null
+            then 'excluded:' || list_any_value(list_filter(exclusions, lambda name: name <> 'unknown'))
+        when not is_match then 'no_match'
+        when is_opted_out is null or len(exclusions) > 0 then 'excluded:unknown'
+        when verdict = 'missing' then 'missing_address'
+        when verdict = 'wrong' then 'bad_address'
+        else 'wanted'
+    end as eligibility,
+    newest,
+    fields,
+    secrets,
+    tags,
+    groups,
+    address,
+from judged

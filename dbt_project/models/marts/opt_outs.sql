@@ -1,0 +1,62 @@
+-- Who said no, when, and to which campaign. All that is told between two releases of an address is one opt-out.
+with told as (
+    select
+        seq,
+        connection,
+        audience_id,
+        email_key,
+        event,
+        case when reason <> 'opted_out' then reason end as reason,
+        note,
+        coalesce(happened_at, recorded_at) as happened_at,
+        max(case when event = 'release' then recorded_at end) over same_address as released_at,
+        count(*) filter (event = 'release') over same_address as releases,
+    from {{ source('ledger', 'consent_events') }}
+    window same_address as (partition by email_key order by seq rows unbounded preceding)
+),
+
+opt_outs as (
+    select * from told
+    where event = 'opt_out'
+    qualify row_number() over (partition by connection, audience_id, email_key, releases order by happened_at, seq) = 1
+),
+
+campaign_events as (
+    select
+        events.connection,
+        campaigns.audience_id,
+        events.campaign_id,
+        events.email_key,
+        events.happened_at,
+        nullif(events.detail, '') as reason,
+    from {{ source('stats', 'events') }} as events
+    inner join {{ source('stats', 'campaigns') }} as campaigns using (connection, campaign_id)
+    where events.event = 'opt_out'
+),
+
+-- The last campaign that they left through before we heard of it; a day is allowed for clocks and late reports.
+attributed as (
+    select
+        opt_outs.*,
+        campaign_events.campaign_id,
+        campaign_events.reason as campaign_reason,
+    from opt_outs
+    left join campaign_events
+        on opt_outs.connection = campaign_events.connection
+        and opt_outs.audience_id = campaign_events.audience_id
+        and opt_outs.email_key = campaign_events.email_key
+        and campaign_events.happened_at <= opt_outs.happened_at + interval 1 day
+        and (opt_outs.released_at is null or campaign_events.happened_at > opt_outs.released_at)
+    qualify row_number() over (
+        partition by opt_outs.seq order by campaign_events.happened_at desc nulls last, campaign_events.campaign_id
+    ) = 1
+)
+
+select
+    connection,
+    audience_id,
+    campaign_id,
+    email_key,
+    coalesce(campaign_reason, note, reason) as reason,
+    happened_at,
+from attributed

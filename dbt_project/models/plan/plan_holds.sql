@@ -1,0 +1,73 @@
+-- Everybody who is held back, once for each reason that a person could do something about.
+with members as (
+    select * from {{ ref('plan_members') }}
+),
+
+held_members as (
+    select
+        email_key,
+        contact_key,
+        entity,
+        any_owner as owner,
+        case decision
+            when 'hold_archived' then 'archived_elsewhere'
+            when 'hold_opted_out' then 'opted_out'
+            when 'hold_bounced' then 'bounced'
+            when 'hold_unknown' then 'unknown_consent'
+            when 'hold_not_removable' then 'not_removable'
+            else suppressed_by
+        end as reason,
+        case
+            when decision = 'hold_not_removable' then 'the provider removes nobody whose status is ' || status
+            when suppressed_since is not null then 'since ' || strftime(suppressed_since, '%Y-%m-%d')
+            when status is not null then 'the audience has the address as ' || status
+        end as detail,
+    from members
+    where decision in (
+        'hold', 'silence', 'hold_archived', 'hold_opted_out', 'hold_bounced', 'hold_unknown', 'hold_not_removable'
+    ) and (is_wanted or decision = 'hold_not_removable')
+),
+
+held_records as (
+    select
+        email_key,
+        contact_key,
+        entity,
+        owner,
+        case eligibility when 'excluded:unknown' then 'unknown_consent' else eligibility end as reason,
+        detail,
+    from {{ ref('map_records') }}
+    where eligibility in ('missing_address', 'bad_address', 'excluded:unknown')
+),
+
+duplicates as (
+    select
+        email_key,
+        contact_key,
+        entity,
+        owner,
+        'duplicate' as reason,
+        'the address belongs to ' || winner_entity || ' ' || winner_contact_key || coalesce(' of ' || winner_owner, '') as detail,
+    from {{ ref('map_duplicates') }}
+    where rank > 1
+),
+
+refused as (
+    select
+        email_key,
+        contact_key,
+        entity,
+        owner,
+        'refused_before' as reason,
+        refused_code || coalesce(': ' || refused_detail, '') as detail,
+    from {{ ref('plan_changes') }}
+    where refused_code is not null
+)
+
+select * from held_members
+union all
+select * from held_records
+union all
+select * from duplicates
+union all
+select * from refused

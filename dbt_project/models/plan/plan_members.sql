@@ -1,0 +1,88 @@
+-- What is to happen to each member, and why; plan_changes spells it out as ops.
+with settings as (
+    select * from {{ source('sync', 'settings') }}
+),
+
+moved as (
+    select
+        state.*,
+        renames.old_email_key,
+        renames.old_email,
+        coalesce(renames.provider_id, state.provider_id) as target_id,
+        coalesce(renames.member_fields, state.member_fields) as now_fields,
+        case when renames.email_key is null then state.member_tags else renames.member_tags end as now_tags,
+        case when renames.email_key is null then state.member_groups else renames.member_groups end as now_groups,
+        case when renames.email_key is null then state.sent_tags else renames.sent_tags end as our_tags,
+        case when renames.email_key is null then state.sent_groups else renames.sent_groups end as our_groups,
+        renames.email_key is not null as is_renamed,
+        moves_away.old_email_key is not null as is_moving_away,
+    from {{ ref('plan_state') }} as state
+    left join {{ ref('plan_renames') }} as renames on state.email_key = renames.email_key
+    left join {{ ref('plan_renames') }} as moves_away on state.email_key = moves_away.old_email_key
+),
+
+-- How an unsubscribed or archived member left: by our own hand, or by another's.
+decided as (
+    select
+        moved.*,
+        case
+            when is_moving_away then 'moves_away'
+            when is_wanted then case
+                when suppressed_by is not null and status in ('subscribed', 'pending') and is_suppressed_elsewhere
+                    then 'silence'
+                when suppressed_by is not null and status = 'subscribed' and is_managed then 'keep'
+                when suppressed_by is not null then 'hold'
+                when is_renamed then 'rename'
+                when status is null then 'add'
+                when status = 'archived' and left_by = 'archive' then 'add'
+                when status = 'archived' then 'hold_archived'
+                when status = 'unsubscribed' and left_by = 'unsubscribe' then 'add'
+                when status = 'unsubscribed' then 'hold_opted_out'
+                when status = 'bounced' then 'hold_bounced'
+                when status = 'transactional' then 'hold_unknown'
+                when is_managed then 'keep'
+                else 'adopt'
+            end
+            when is_managed and settings.mode = 'mirror' and is_present then case
+                when leaving_because = 'opt_out_in_crm' and status in ('subscribed', 'pending') then 'silence'
+                when leaving_because = 'opt_out_in_crm' then 'stay'
+                when settings.exit_do = 'keep' then 'stay'
+                when settings.exit_do = 'unsubscribe' and status = 'subscribed' then 'unsubscribe'
+                when settings.exit_do = 'unsubscribe' and status = 'unsubscribed' then 'stay'
+                when settings.exit_do = 'archive' and list_contains(settings.removable, status) then 'archive'
+                when settings.exit_do in ('leave_groups', 'move_to') then 'leave_groups'
+                else 'hold_not_removable'
+            end
+            when purge_after <= settings.planned_at and status = 'unsubscribed' and left_by = 'unsubscribe' then 'purge'
+            when settings.unmanaged = 'remove' and not is_managed and list_contains(settings.removable, status)
+                then 'remove_stranger'
+            else 'stay'
+        end as decision,
+    from moved
+    cross join settings
+)
+
+select
+    decided.*,
+    -- Only tags and groups that we sent ourselves are ever taken away.
+    {{ pick('wanted_tags', 'now_tags', present=false) }} as tags_to_add,
+    {{ pick(pick('our_tags', 'now_tags'), 'wanted_tags', present=false) }} as tags_to_remove,
+    {{ pick('wanted_groups', 'now_groups', present=false) }} as groups_to_join,
+    {{ pick(pick('our_groups', 'now_groups'), 'wanted_groups', present=false) }} as groups_to_leave,
+    list_sort(list_distinct({{ pick('now_tags', 'list_concat(our_tags, wanted_tags)') }})) as tags_now,
+    list_sort(list_distinct({{ pick('now_groups', 'list_concat(our_groups, wanted_groups)') }})) as groups_now,
+    wanted_fields is distinct from now_fields
+    and not (
+        wanted_fields is not distinct from sent_fields
+        and len(list_filter(
+            json_keys(wanted_fields),
+            lambda name: json_extract_string(now_fields, '$."' || name || '"')
+                is distinct from json_extract_string(kept_fields, '$."' || name || '"')
+        )) = 0
+    )
+    and len(list_filter(
+        json_keys(wanted_fields),
+        lambda name: json_extract_string(wanted_fields, '$."' || name || '"')
+            is distinct from json_extract_string(now_fields, '$."' || name || '"')
+    )) > 0 as has_other_fields,
+from decided

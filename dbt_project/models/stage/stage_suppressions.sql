@@ -1,0 +1,26 @@
+-- Of several reasons the gravest is kept: it decides what may lift it.
+select
+    suppressions.email_key,
+    suppressions.reason,
+    suppressions.source,
+    suppressions.since,
+    suppressions.connection is distinct from settings.connection
+    or suppressions.audience_id is distinct from settings.audience_id
+    or suppressions.source = 'admin' as is_from_elsewhere,
+from {{ source('ledger', 'suppressions') }} as suppressions
+cross join {{ source('sync', 'settings') }} as settings
+where
+    suppressions.released_at is null
+    and (
+        suppressions.scope = 'home'
+        or (suppressions.connection = settings.connection and suppressions.scope = 'account')
+        or (suppressions.connection = settings.connection and suppressions.audience_id = settings.audience_id)
+    )
+    and not (suppressions.reason = 'opted_out' and settings.opt_outs = 'crm_wins')
+    and not (suppressions.reason = 'bounced' and not settings.block_hard_bounces)
+qualify row_number() over (
+    partition by suppressions.email_key
+    order by
+        list_position(['erased', 'complained', 'blocked', 'opted_out', 'bounced'], suppressions.reason),
+        suppressions.since
+) = 1

@@ -1,0 +1,8 @@
+"""Dagster objects only, thin: which asset calls what, and what the UI shows of it.
+
+names.py     asset keys, groups, owners           results.py   metadata and failures
+running.py   run locks, jobs, schedules           models.py    dbt models as assets
+extract.py check.py plan.py push.py stats.py marts.py          the stages
+
+Does not belong here: anything that thinks. Each asset calls one function of the packages beside this one.
+"""

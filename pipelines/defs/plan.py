@@ -1,0 +1,72 @@
+"""Stage 5, plan: the draft that dbt built is frozen under an id, with its verdict.
+
+Belongs here: the asset and its check. Does not: freezing (sync/freeze.py), the rules (sync/safety.py).
+"""
+
+import dagster as dg
+
+from pipelines import progress
+from pipelines.config import Home, SyncConfig
+from pipelines.defs import names
+from pipelines.defs.results import counts_table, table_metadata, told
+from pipelines.ledger import load
+from pipelines.providers import traits_of
+from pipelines.sync.freeze import freeze
+from pipelines.warehouse import Warehouse
+
+
+def frozen_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
+    """The plan of a sync."""
+    key = names.sync_key(sync.sync, "plan", "frozen")
+    check = dg.AssetCheckSpec("plan_is_safe", asset=key, description="True when the plan breaks no safety rule.")
+
+    @dg.asset(
+        key=key,
+        deps=[
+            names.sync_key(sync.sync, "plan", "changes"),
+            names.sync_key(sync.sync, "plan", "holds"),
+            names.sync_key(sync.sync, "check", "suite"),
+        ],
+        group_name=sync.sync,
+        description="The plan, frozen with a checksum and its safety verdict. One row per member and op.",
+        kinds={"python", "duckdb"},
+        owners=names.SYNC_OWNERS,
+        check_specs=[check],
+        required_resource_keys={names.run_lock(sync.sync)},
+    )
+    def frozen() -> dg.MaterializeResult:
+        progress.stage(sync.sync, "plan")
+        with told(), Warehouse(home).transaction() as database:
+            load.load(database, home.ledger)
+            plan = freeze(database, home, sync, traits_of(sync.to.connection, home.connection(sync.to.connection)))
+            metadata = table_metadata(database, "plan", "changes")
+        broken = "; ".join(f"{rule.rule}: {rule.sentence}" for rule in plan.broken_rules)
+        return dg.MaterializeResult(
+            metadata={
+                **metadata,
+                "dagster/row_count": plan.size,
+                "plan": plan.plan_id,
+                "changes": counts_table(plan.counts, ("op", "reason", "count")),
+                "holds": counts_table(plan.hold_counts, ("reason", "count")),
+                "calls": plan.calls,
+                "managed members": plan.managed_count,
+                "left alone": plan.stranger_count,
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    asset_key=key,
+                    check_name=check.name,
+                    passed=plan.safe,
+                    severity=_severity(plan.broken_rules),
+                    description=broken or "No rule is broken.",
+                )
+            ],
+        )
+
+    return frozen
+
+
+def _severity(broken: tuple[object, ...]) -> dg.AssetCheckSeverity:
+    """A first plan merely waits for a person; everything else is an alarm."""
+    rules = {getattr(rule, "rule", "") for rule in broken}
+    return dg.AssetCheckSeverity.WARN if rules <= {"first_run"} else dg.AssetCheckSeverity.ERROR

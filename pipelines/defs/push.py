@@ -1,0 +1,80 @@
+"""Stage 6, push: that plan is sent.
+
+Belongs here: the asset, its configuration and its check. Does not: sending (sync/push.py), where the gate is as well:
+a check guards only inside its own run (style finding 1).
+"""
+
+import dagster as dg
+from pydantic import Field
+
+from pipelines import progress
+from pipelines.config import Home, SyncConfig
+from pipelines.defs import names
+from pipelines.defs.results import counts_table, table_metadata, told
+from pipelines.providers.loading import connected
+from pipelines.sync.push import Push, Request
+from pipelines.sync.sending import Result
+from pipelines.warehouse import Warehouse
+
+
+class PushConfig(dg.Config):
+    """What `enlist push` asks for; a schedule asks for nothing. `only` is the md5 of an email_key."""
+
+    plan_id: str | None = None
+    accept: list[str] = Field(default_factory=list)
+    by: str = "schedule"
+    limit: int | None = None
+    only: str | None = None
+
+
+def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
+    """What was sent, and what became of it."""
+    key = names.sync_key(sync.sync, "push", "changes")
+    check = dg.AssetCheckSpec(
+        "every_change_was_taken", asset=key, description="True when the provider refused nothing and nothing was left."
+    )
+
+    @dg.asset(
+        key=key,
+        deps=[names.sync_key(sync.sync, "plan", "frozen")],
+        group_name=sync.sync,
+        description="Changes sent, with their outcome, from the journal in the ledger. One row per change sent.",
+        kinds={home.connection(sync.to.connection).kind, "python"},
+        owners=names.SYNC_OWNERS,
+        check_specs=[check],
+        required_resource_keys={names.run_lock(sync.sync)},
+    )
+    def changes(context: dg.AssetExecutionContext, config: PushConfig) -> dg.MaterializeResult:
+        progress.stage(sync.sync, "push")
+        warehouse = Warehouse(home)
+        request = Request(config.plan_id, tuple(config.accept), config.by, config.limit, config.only)
+        with told(), connected(home, sync.to.connection) as provider:
+            result = Push(home, sync, provider, warehouse, context.run_id, request).run()
+            with warehouse.open() as database:
+                metadata = table_metadata(database, "ledger", "pushes")
+        return dg.MaterializeResult(
+            metadata={**metadata, **_metadata(result)},
+            check_results=[
+                dg.AssetCheckResult(
+                    asset_key=key,
+                    check_name=check.name,
+                    passed=result.outcomes.total() == result.outcomes["applied"],
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"refused": result.outcomes["refused"], "left": result.outcomes["left"]},
+                )
+            ],
+        )
+
+    return changes
+
+
+def _metadata(result: Result) -> dict[str, object]:
+    outcomes = [{"op": op, "outcome": outcome, "count": count} for (op, outcome), count in result.by_op.items()]
+    refusals = [{"code": code, "count": count} for code, count in result.refusals.items()]
+    return {
+        "plan": result.plan.plan_id,
+        "state": "waiting for somebody to accept the first plan" if result.is_waiting else "done",
+        "outcomes": counts_table(outcomes, ("op", "outcome", "count")),
+        "refusals": counts_table(refusals, ("code", "count")),
+        "calls": result.calls,
+    }

@@ -1,0 +1,10 @@
+"""The memory that survives: append-only NDJSON files in the home, and the tables loaded from them.
+
+files.py     append and read lines, fsynced
+journal.py   one file per push run: what is about to be sent, and what became of it
+consent.py   opt-outs, bounces, complaints, blocks and their release
+pins.py      which account and audience a sync was resolved to
+load.py      files to tables, idempotently; the warehouse may be deleted at any time
+
+Does not belong here: deciding whom to mail (dbt's plan models), sending (sync/push.py).
+"""

@@ -1,0 +1,88 @@
+"""Consent events: who said no, how we know, and who released it again.
+
+Belongs here: writing events down, and finding those in an audience that the ledger does not know yet.
+Does not: what a suppression means for the plan (dbt's stage_suppressions), the tables (load.py).
+
+An `unsubscribe` that our own journal shows we sent is not the person's opt-out; anything that we can't prove to be
+ours is. Most restrictive wins: nothing here lifts anything, only `release` with a name and a reason does.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines import clock
+from pipelines.ledger import files
+from pipelines.warehouse import rows
+
+# What the audience shows now and the ledger does not know yet.
+NEWS = """
+with settings as (select * from sync_{sync}.settings),
+seen as (
+    select
+        addresses.email_key,
+        case members.status when 'unsubscribed' then 'opted_out' else 'bounced' end as reason,
+        nullif(members.opt_out_reason, '') as note,
+        try_cast(members.changed_at as timestamp) as happened_at,
+    from sync_{sync}.extract_members as members
+    inner join quality.addresses as addresses on members.email = addresses.address
+    where members.status in ('unsubscribed', 'bounced')
+)
+select
+    seen.email_key,
+    settings.connection,
+    settings.audience_id,
+    managed.entity,
+    settings.sync,
+    settings.scope,
+    case seen.reason when 'opted_out' then 'opt_out' else 'bounce' end as event,
+    seen.reason,
+    'provider' as source,
+    seen.happened_at,
+    seen.note,
+from seen
+cross join settings
+left join ledger.members as managed
+    on managed.sync = settings.sync
+    and managed.audience_id = settings.audience_id
+    and managed.email_key = seen.email_key
+where not (seen.reason = 'opted_out' and managed.left_by is not distinct from 'unsubscribe')
+and not exists (
+    from ledger.suppressions as known
+    where known.email_key = seen.email_key
+    and known.connection = settings.connection
+    and known.audience_id = settings.audience_id
+    and known.reason = seen.reason
+    and (known.released_at is null or coalesce(seen.happened_at <= known.released_at, true))
+)
+"""
+
+
+def path_of(ledger: Path) -> Path:
+    """The file of consent events."""
+    return ledger / "consent.ndjson"
+
+
+def news(connection: duckdb.DuckDBPyConnection, sync: str) -> list[dict[str, Any]]:
+    """Opt-outs and bounces in the audience as extracted that the ledger does not hold: events ready to `record`."""
+    return rows(connection, NEWS.format(sync=sync))
+
+
+def record(ledger: Path, events: Iterable[Mapping[str, Any]], *, by: str = "sync") -> None:
+    """Write events down for good; `happened_at` may be None where the provider has no time."""
+    moment = clock.text(clock.now())
+    files.append(
+        path_of(ledger),
+        (
+            {
+                **event,
+                "format": files.FORMAT,
+                "happened_at": str(event["happened_at"] or moment),
+                "recorded_at": moment,
+                "recorded_by": by,
+            }
+            for event in events
+        ),
+    )

@@ -1,0 +1,70 @@
+"""Append-only files of JSON lines: what is written here is on the disk before anything else happens.
+
+Belongs here: bytes and lines. Does not: what the lines mean.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ConfigError
+
+FORMAT = 1
+
+
+def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write the records as lines at the end of the file and wait until the disk has them.
+
+    A line that an earlier crash tore off is closed first, so that it spoils no line but itself.
+    """
+    lines = "".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n" for record in records)
+    if not lines:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    try:
+        with path.open("ab+") as file:
+            if _is_torn(file):
+                lines = "\n" + lines
+            file.write(lines.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        if is_new:
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"it can't be written ({error.strerror}).",
+            where=f"ledger/{path.name}",
+            do="Nothing is sent that can't be written down first: make room, or mend the rights.",
+        ) from error
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of the file in their order; a torn line is left out, a missing file is empty."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                yield record
+
+
+def _is_torn(file: Any) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) != b"\n")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,66 @@
+-- ledger.members from ledger.pushes: the last word on every member that a sync ever touched.
+-- A change that was sent without an answer counts as done: the next plan starts from what the provider really has.
+with pushes as (
+    select *, (happened_at, run_id, seq) as place
+    from ledger.pushes
+    where outcome in ('applied', 'sending')
+),
+-- A rename is two events: the new address begins with all that the old one had, and the old one ends.
+events as (
+    select *, null as ended_by from pushes
+    union all by name
+    select * replace (old_email_key as email_key, null as after, null as kept), 'rename' as ended_by
+    from pushes where op = 'rename' and old_email_key is not null
+),
+told as (
+    select
+        *,
+        case
+            when ended_by is not null then ended_by
+            when op in ('archive', 'unsubscribe', 'delete') then op
+            when op in ('add', 'rename', 'update') then 'here'
+        end as presence,
+        json_extract(after, '$.fields') as fields,
+        coalesce(json_extract(kept, '$.fields'), json_extract(after, '$.fields')) as kept_fields,
+        json_extract(after, '$.tags') as tags,
+        json_extract(after, '$.groups') as groups,
+    from events
+),
+folded as (
+    select
+        sync,
+        email_key,
+        arg_max(connection, place) as connection,
+        arg_max(audience_id, place) as audience_id,
+        arg_max(contact_key, place) as contact_key,
+        arg_max(entity, place) as entity,
+        arg_max(provider_id, place) filter (provider_id is not null) as provider_id,
+        arg_max(fields, place) filter (fields is not null) as sent_fields,
+        arg_max(kept_fields, place) filter (fields is not null) as kept_fields,
+        coalesce(arg_max(tags, place) filter (tags is not null), '[]') as tags,
+        coalesce(arg_max(groups, place) filter (groups is not null), '[]') as groups,
+        arg_max(presence, place) filter (presence is not null) as presence,
+        max(happened_at) filter (presence <> 'here') as last_left_at,
+        min(happened_at) filter (presence = 'here') as first_here_at,
+        max(happened_at) filter (op in ('add', 'rename') and ended_by is null) as last_here_at,
+        arg_max(json_extract_string(after, '$.purge_after'), place) filter (presence is not null) as purge_after,
+    from told
+    group by sync, email_key
+)
+select
+    sync,
+    connection,
+    audience_id,
+    email_key,
+    contact_key,
+    entity,
+    provider_id,
+    cast(json_object('fields', sent_fields, 'tags', tags, 'groups', groups) as varchar) as sent,
+    cast(json_object('fields', kept_fields, 'tags', tags, 'groups', groups) as varchar) as kept,
+    md5(cast(json_object('fields', sent_fields, 'tags', tags, 'groups', groups) as varchar)) as sent_hash,
+    case when presence <> 'here' then presence end as left_by,
+    coalesce(last_here_at, first_here_at) as joined_at,
+    case when presence <> 'here' then last_left_at end as left_at,
+    case when presence = 'unsubscribe' then try_cast(purge_after as timestamp) end as purge_after,
+from folded
+where presence is not null

@@ -1,0 +1,34 @@
+-- ledger.suppressions from ledger.consent_events: each reason not to mail an address, until somebody releases it.
+with events as (
+    select *, case event
+        when 'opt_out' then 'opted_out'
+        when 'bounce' then 'bounced'
+        when 'complaint' then 'complained'
+        when 'block' then 'blocked'
+        when 'erase' then 'erased'
+    end as suppresses
+    from ledger.consent_events
+),
+releases as (
+    select * from events where event = 'release'
+)
+select
+    events.email_key,
+    events.scope,
+    events.connection,
+    events.audience_id,
+    events.entity,
+    events.sync,
+    events.suppresses as reason,
+    events.source,
+    coalesce(events.happened_at, events.recorded_at) as since,
+    min(releases.recorded_at) as released_at,
+    arg_min(releases.recorded_by, releases.recorded_at) as released_by,
+    coalesce(arg_min(releases.note, releases.recorded_at), events.note) as note,
+from events
+left join releases
+    on releases.email_key = events.email_key
+    and releases.recorded_at >= events.recorded_at
+    and releases.seq > events.seq
+where events.suppresses is not null
+group by all

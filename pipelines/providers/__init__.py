@@ -1,0 +1,30 @@
+"""E-mail providers, one folder each behind the interface of base.py; `connect` opens the one a connection names."""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ConfigError
+from pipelines.providers.base import Provider, Traits
+
+
+def connect(name: str, connection: Any, locks: Path) -> Provider:
+    """The provider account behind a connection; nothing is called yet. `locks` is the home's folder for slots."""
+    return _kind(name, connection)(name, connection, locks)
+
+
+def traits_of(name: str, connection: Any) -> Traits:
+    """What the provider of a connection can and can't do, without connecting."""
+    return _kind(name, connection).traits
+
+
+def _kind(name: str, connection: Any) -> Any:
+    """The provider's class, imported only here: each brings libraries of its own."""
+    if connection.kind == "mailchimp":
+        from pipelines.providers.mailchimp.provider import MailchimpProvider
+
+        return MailchimpProvider
+    raise ConfigError(
+        f"A connection of the kind {connection.kind} is no e-mail provider that this version knows.",
+        where=f"connections.yaml, {name}",
+        do="Name a connection of the kind mailchimp in `to`.",
+    )

@@ -1,0 +1,304 @@
+"""What an e-mail provider is to the rest of Enlist: neutral words in, neutral words out.
+
+Belongs here: the `Provider` interface and the value objects that cross it. Does not: HTTP (http.py), anything that
+knows one provider (its own folder), any decision about who gets mail (the plan), Dagster.
+
+Status words are ours, the same for every provider: subscribed, unsubscribed, bounced (Mailchimp: cleaned), pending,
+archived, transactional (known to the provider, but never asked to get mailings). All times are UTC, ISO 8601 text
+("2026-11-21T20:00:00+00:00"), None where the provider has none. Field values are text; an empty value is "".
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+Status = Literal["subscribed", "unsubscribed", "bounced", "pending", "archived", "transactional"]
+Op = Literal["add", "update", "rename", "tag", "untag", "join", "leave", "unsubscribe", "archive", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account that the credentials open. `problems` are sentences on rights that are missing (A5)."""
+
+    account_id: str
+    name: str
+    role: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """One audience of the account, with the provider's own counts."""
+
+    audience_id: str
+    name: str
+    created_at: str | None
+    double_opt_in: bool
+    subscribed_count: int
+    unsubscribed_count: int
+    bounced_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MergeField:
+    """A field of the audience and what the provider lets it hold.
+
+    `type` is one of text, number, date, birthday, phone, zip, address, url, choice. `max_bytes` is None where there
+    is no limit; `choices` is empty unless the type is choice.
+    """
+
+    name: str
+    field_id: str
+    label: str
+    type: str
+    required: bool
+    max_bytes: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of the audience; `key` is how plans and members name it: 'Category: Name', or just the name."""
+
+    group_id: str
+    name: str
+    category: str | None = None
+
+    @property
+    def key(self) -> str:
+        """How plans and members name the group."""
+        return f"{self.category}: {self.name}" if self.category else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person in the audience as the provider has it now."""
+
+    provider_id: str
+    email: str
+    status: Status
+    fields: Mapping[str, str]
+    tags: tuple[str, ...]
+    groups: tuple[str, ...]
+    opt_out_reason: str | None
+    joined_at: str | None
+    changed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of a frozen plan, as section 6 of the design names its columns.
+
+    add          before None, or {"status": "archived" | "unsubscribed"} for somebody who returns;
+                 after {"status": "subscribed" | "pending", "fields": {NAME: text}}
+    update       before and after {"fields": {NAME: text}}: every field that the sync names
+    rename       before {"email": old}, after {"email": new, "fields": {...}}
+    tag, untag   before and after {"tags": [...]}: our tags only, sorted; what differs is what is sent
+    join, leave  the same with "groups"
+    unsubscribe  before {"status": now}, after {"status": "unsubscribed"}
+    archive      before {"status": now}, after {"status": "archived"}
+
+    `provider_id` is the provider's own id where the member exists. For a rename `email` is the new address.
+    """
+
+    change_id: str
+    op: Op
+    email: str
+    email_key: str
+    provider_id: str | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes that travel together: one call, or a few that belong together. `calls` is how many are expected."""
+
+    op: Op
+    changes: tuple[Change, ...]
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change.
+
+    `outcome` is applied, refused (the provider said no to this row) or failed (no usable answer). `code` is stable
+    and ours (see `Provider.refusals`), `detail` the provider's own words, `can_retry` whether the same row may pass
+    later. `kept` is what the provider says it holds now ({"fields": {...}}), None where it did not say.
+    """
+
+    change_id: str
+    outcome: Literal["applied", "refused", "failed"]
+    code: str | None = None
+    detail: str | None = None
+    remedy: str | None = None
+    can_retry: bool = False
+    provider_id: str | None = None
+    kept: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign with the provider's own totals (`unique_opens` as the provider counts, proxies included)."""
+
+    campaign_id: str
+    audience_id: str
+    name: str
+    subject: str
+    category: str | None
+    sent_at: str | None
+    sent_count: int
+    hard_bounces: int
+    soft_bounces: int
+    opens: int
+    unique_opens: int
+    proxy_excluded_opens: int | None
+    proxy_excluded_unique_opens: int | None
+    clicks: int
+    unique_clicks: int
+    opt_outs: int
+    complaints: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One campaign to one person, all sendings added up. `bounce` is hard, soft or None."""
+
+    campaign_id: str
+    email: str
+    provider_id: str
+    times_sent: int
+    bounce: Literal["hard", "soft"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that one person did, or that happened to the mail. `url` only for clicks."""
+
+    campaign_id: str
+    email: str
+    provider_id: str
+    event: Literal["open", "click", "bounce", "opt_out", "complaint"]
+    happened_at: str
+    url: str | None = None
+    is_machine: bool = False
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of one campaign with the provider's totals."""
+
+    campaign_id: str
+    link_id: str
+    url: str
+    clicks: int
+    unique_clickers: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClick:
+    """How often one person clicked one link of one campaign."""
+
+    campaign_id: str
+    link_id: str
+    email: str
+    provider_id: str
+    clicks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a refusal code means to a person: the remedy, and whether the same row may pass later."""
+
+    remedy: str
+    can_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the provider can and can't do, for the plan and for `check`.
+
+    `removable` are the statuses that `archive` works on, `renamable` those of members whose address can change.
+    `batched` are the ops that travel `max_batch` to a call; the others cost a call each. `seconds_per_call` is what
+    a call usually takes, for the minutes that a plan predicts.
+    """
+
+    default_exit: Literal["archive", "leave_groups"]
+    removable: frozenset[Status]
+    renamable: frozenset[Status]
+    batched: frozenset[Op]
+    max_batch: int
+    max_fields: int
+    seconds_per_call: float
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+
+
+class Provider(ABC):
+    """One account at an e-mail provider.
+
+    Every method may raise `PermanentError` (the call as such is refused: wrong key, unknown audience) or
+    `TransientError` (no usable answer after all retries). A row that the provider does not like is never an
+    exception but an `Outcome`. Methods that read yield pages as they come, so that memory stays bounded.
+    """
+
+    traits: ClassVar[Traits]
+
+    @abstractmethod
+    def account(self) -> Account:
+        """Whose account this is and what its user may do."""
+
+    @abstractmethod
+    def audiences(self) -> Sequence[Audience]:
+        """All audiences of the account."""
+
+    @abstractmethod
+    def merge_fields(self, audience_id: str) -> Sequence[MergeField]:
+        """All fields, the address itself not among them."""
+
+    @abstractmethod
+    def groups(self, audience_id: str) -> Sequence[Group]:
+        """All groups of all categories."""
+
+    @abstractmethod
+    def members(
+        self, audience_id: str, *, fields: Sequence[str], since: str | None = None
+    ) -> Iterator[Sequence[Member]]:
+        """Pages of members in every status, archived ones too, with only the named fields.
+
+        With `since` (UTC ISO text) only those that changed at or after it. Nobody is yielded twice.
+        """
+
+    @abstractmethod
+    def batches(self, audience_id: str, changes: Iterable[Change]) -> Iterator[Batch]:
+        """Cut changes of one op into the fewest batches; sends nothing."""
+
+    @abstractmethod
+    def send(self, audience_id: str, batch: Batch) -> Sequence[Outcome]:
+        """Send one batch; exactly one outcome per change, in the same order."""
+
+    @abstractmethod
+    def campaigns(self, audience_id: str, *, since: str | None = None) -> Iterator[Campaign]:
+        """Sent campaigns of the audience, newest last; with `since` those sent at or after it."""
+
+    @abstractmethod
+    def sends(self, campaign_id: str) -> Iterator[Sequence[Send]]:
+        """Pages of recipients."""
+
+    @abstractmethod
+    def events(self, campaign_id: str, *, since: str | None = None) -> Iterator[Sequence[Event]]:
+        """Pages of opens, clicks, bounces, opt-outs (reason in `detail`) and complaints."""
+
+    @abstractmethod
+    def links(self, campaign_id: str) -> Sequence[Link]:
+        """The campaign's links."""
+
+    @abstractmethod
+    def link_clicks(self, campaign_id: str, link_id: str) -> Iterator[Sequence[LinkClick]]:
+        """Pages of the people who clicked one link."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections."""

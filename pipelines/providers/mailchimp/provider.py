@@ -1,0 +1,138 @@
+"""Mailchimp as a `Provider`.
+
+Belongs here: traits, and handing each method to the module that does it. Does not: anything else.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pipelines.providers.base import (
+    Account,
+    Audience,
+    Batch,
+    Campaign,
+    Change,
+    Event,
+    Group,
+    Link,
+    LinkClick,
+    Member,
+    MergeField,
+    Outcome,
+    Provider,
+    Send,
+    Traits,
+)
+from pipelines.providers.http import Patience
+from pipelines.providers.mailchimp.batching import cut
+from pipelines.providers.mailchimp.campaigns import Statistics
+from pipelines.providers.mailchimp.client import Client
+from pipelines.providers.mailchimp.creating import Creating
+from pipelines.providers.mailchimp.reading import Reading
+from pipelines.providers.mailchimp.refusals import REFUSALS
+from pipelines.providers.mailchimp.writing import Writing
+
+if TYPE_CHECKING:
+    from pipelines.config.connections import MailchimpConnection
+    from pipelines.config.sync import NewAudience
+
+
+class MailchimpProvider(Provider):
+    """One Mailchimp account. `patience` replaces the waiting that the connection sets, for tests and rehearsals."""
+
+    traits: ClassVar[Traits] = Traits(
+        # Not deletion: an address that was permanently deleted can never be added again by anybody but its owner.
+        default_exit="archive",
+        removable=frozenset({"subscribed", "unsubscribed", "transactional"}),
+        renamable=frozenset({"subscribed"}),
+        batched=frozenset({"add", "update", "tag", "untag", "join", "leave", "unsubscribe"}),
+        max_batch=500,
+        seconds_per_call=0.8,
+        max_fields=80,  # on Premium; 30 on other plans, where Mailchimp refuses to create more
+        refusals=REFUSALS,
+    )
+
+    def __init__(
+        self, name: str, connection: "MailchimpConnection", locks: Path, *, patience: Patience | None = None
+    ) -> None:
+        self._client = Client(name, connection, locks, patience=patience)
+        self._reading = Reading(self._client)
+        self._writing = Writing(self._client, self._reading, connection)
+        self._creating = Creating(self._client)
+        self._statistics = Statistics(self._client)
+        self._size = connection.batch_size
+        self._update_singly = connection.update_without_status == "single"
+
+    @property
+    def calls(self) -> int:
+        """Requests sent so far, repeated ones counted each time."""
+        return self._client.http.calls
+
+    def account(self) -> Account:
+        """See `Provider`."""
+        return self._reading.account()
+
+    def audiences(self) -> Sequence[Audience]:
+        """See `Provider`."""
+        return self._reading.audiences()
+
+    def merge_fields(self, audience_id: str) -> Sequence[MergeField]:
+        """See `Provider`."""
+        return self._reading.merge_fields(audience_id)
+
+    def groups(self, audience_id: str) -> Sequence[Group]:
+        """See `Provider`."""
+        return self._reading.groups(audience_id)
+
+    def members(
+        self, audience_id: str, *, fields: Sequence[str], since: str | None = None
+    ) -> Iterator[Sequence[Member]]:
+        """See `Provider`."""
+        return self._reading.members(audience_id, fields, since)
+
+    def create_audience(self, name: str, data: "NewAudience") -> Audience:
+        """Make an audience from `to.create` of a sync (A1); `ConfigError` where that lacks what Mailchimp demands."""
+        return self._creating.audience(name, data)
+
+    def create_merge_field(self, audience_id: str, name: str, label: str, kind: str = "text") -> MergeField:
+        """Make a merge field; one that is there already is returned as it is."""
+        return self._creating.merge_field(audience_id, name, label, kind, self._reading.merge_fields(audience_id))
+
+    def create_group(self, audience_id: str, category: str, name: str) -> Group:
+        """Make a group and, where needed, its category; one that is there already is returned as it is."""
+        group = self._creating.group(audience_id, category, name, self._reading.groups(audience_id))
+        self._reading.groups(audience_id)  # changes that name the new group are sent by its id
+        return group
+
+    def batches(self, audience_id: str, changes: Iterable[Change]) -> Iterator[Batch]:
+        """See `Provider`."""
+        return cut(changes, size=self._size, update_singly=self._update_singly)
+
+    def send(self, audience_id: str, batch: Batch) -> Sequence[Outcome]:
+        """See `Provider`."""
+        return self._writing.send(audience_id, batch)
+
+    def campaigns(self, audience_id: str, *, since: str | None = None) -> Iterator[Campaign]:
+        """See `Provider`."""
+        return self._statistics.campaigns(audience_id, since)
+
+    def sends(self, campaign_id: str) -> Iterator[Sequence[Send]]:
+        """See `Provider`."""
+        return self._statistics.sends(campaign_id)
+
+    def events(self, campaign_id: str, *, since: str | None = None) -> Iterator[Sequence[Event]]:
+        """See `Provider`."""
+        return self._statistics.events(campaign_id, since)
+
+    def links(self, campaign_id: str) -> Sequence[Link]:
+        """See `Provider`."""
+        return self._statistics.links(campaign_id)
+
+    def link_clicks(self, campaign_id: str, link_id: str) -> Iterator[Sequence[LinkClick]]:
+        """See `Provider`."""
+        return self._statistics.link_clicks(campaign_id, link_id)
+
+    def close(self) -> None:
+        """See `Provider`."""
+        self._client.close()

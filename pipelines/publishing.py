@@ -1,0 +1,86 @@
+"""analytics.duckdb: a copy of the published tables, replaced whole and atomically.
+
+Belongs here: which tables are published, and how. Does not: making them (dbt's marts, the stages).
+
+The file is written beside the old one and moved over it: somebody who has the old one open keeps reading it.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pipelines.config import Home
+from pipelines.errors import ConfigError
+from pipelines.landing import sql_text
+from pipelines.warehouse import PUBLISHED_STORAGE, Warehouse, has_table
+
+PUBLISHED = (
+    *(("plan", table) for table in ("plans", "holds")),
+    ("quality", "bad_emails"),
+    *(("ledger", table) for table in ("suppressions", "consent_events", "pushes")),
+    *(
+        ("marts", table)
+        for table in (
+            *("audiences", "audience_members", "campaigns", "sends", "links", "link_clicks", "opt_outs"),
+            *("contact_notes", "audience_daily", "engagement", "domains", "sync_runs", "reconciliation"),
+        )
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published: how many tables and rows, and whether the file had to be replaced."""
+
+    tables: int
+    rows: int
+    is_replaced: bool
+
+
+def publish(home: Home, warehouse: Warehouse) -> Publication:
+    """Bring analytics.duckdb up to the warehouse; untouched when nothing that is published changed."""
+    with warehouse.open() as connection:
+        tables = [(schema, table) for schema, table in PUBLISHED if has_table(connection, schema, table)]
+        counts = {pair: _count(connection, *pair) for pair in tables}
+        prints = {pair: _fingerprint(connection, *pair) for pair in tables}
+        mark = str(sorted(prints.items()))
+        if home.analytics.exists() and _mark_of(home.analytics) == mark:
+            return Publication(len(tables), sum(counts.values()), is_replaced=False)
+        draft = home.analytics.with_suffix(".draft")
+        _remove(draft)
+        connection.execute(f"attach {sql_text(str(draft))} as draft (storage_version '{PUBLISHED_STORAGE}')")
+        for schema, table in tables:
+            connection.execute(f"create schema if not exists draft.{schema}")
+            connection.execute(f"create table draft.{schema}.{table} as from {schema}.{table}")
+        connection.execute("create table draft.main.published as select ? as mark", [mark])
+        connection.execute("detach draft")
+    try:
+        draft.replace(home.analytics)
+    except OSError as error:
+        raise ConfigError(f"it can't be replaced ({error.strerror}).", where=home.analytics.name) from error
+    return Publication(len(tables), sum(counts.values()), is_replaced=True)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
+    return int(connection.execute(f"select count(*) from {schema}.{table}").fetchall()[0][0])
+
+
+def _fingerprint(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
+    """A sum over the rows that does not depend on their order."""
+    query = f"select count(*) || ':' || coalesce(sum(hash(t)::hugeint % 1000000007), 0) from {schema}.{table} as t"
+    return str(connection.execute(query).fetchall()[0][0])
+
+
+def _mark_of(path: Path) -> str | None:
+    """The fingerprint that the published file carries, None when it can't be read."""
+    with contextlib.suppress(duckdb.Error), duckdb.connect(str(path), read_only=True) as connection:
+        found = connection.execute("select mark from main.published").fetchall()
+        return str(found[0][0]) if found else None
+    return None
+
+
+def _remove(path: Path) -> None:
+    for leftover in (path, path.with_name(path.name + ".wal")):
+        leftover.unlink(missing_ok=True)

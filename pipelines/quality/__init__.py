@@ -1,0 +1,1 @@
+"""What is judged before anything is sent: addresses, extracts, the people wanted."""

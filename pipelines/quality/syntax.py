@@ -1,0 +1,88 @@
+"""What an address is, by the strict library, and the one form under which Enlist knows it.
+
+Belongs here: cleaning what can't be wrong, parsing, `email_key`. Does not: saying why an address is refused
+(faults.py), warnings (typos.py), DuckDB (addresses.py).
+
+The library's list of reserved names (SPECIAL_USE_DOMAIN_NAMES: local, test, invalid ...) is used as it is and never
+altered. It leaves out `example`, as RFC 6761 asks of applications, so the sample people need no exception.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+MAX_LENGTH = 254
+_BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_ZERO_WIDTH = "\u200b\u2060\ufeff\u00ad"  # zero width space, word joiner, byte order mark, soft hyphen
+_DIRECTIONS = "\u061c\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_OUTER = _BLANKS + _ZERO_WIDTH + _DIRECTIONS + "\x00"
+_WITHOUT_ZERO_WIDTH = dict.fromkeys(map(ord, _ZERO_WIDTH))
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A valid address: the part before the @-sign as written (NFC), the domain in lower-case ASCII (IDNA)."""
+
+    local: str
+    domain: str
+
+    @property
+    def address(self) -> str:
+        """The form to send."""
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def email_key(self) -> str:
+        """The one name of the mailbox."""
+        return f"{_lower(self.local)}@{self.domain}"
+
+
+def trimmed(text: str) -> str:
+    """Without blanks around it."""
+    return text.strip(_BLANKS)
+
+
+def cleaned(text: str) -> str:
+    """Without what nobody sees and no address holds: blanks and marks around it, zero width characters anywhere."""
+    if text.isascii():
+        return text.strip(_OUTER)
+    return text.translate(_WITHOUT_ZERO_WIDTH).strip(_OUTER)
+
+
+def parsed(text: str) -> Parsed | None:
+    """The cleaned address taken apart; None if the strict library refuses it."""
+    if len(text) > MAX_LENGTH:
+        # Refused anyway; the library would look at every character of a whole pasted letter first.
+        return None
+    try:
+        found = validate_email(
+            text,
+            strict=True,
+            check_deliverability=False,
+            allow_smtputf8=True,
+            allow_empty_local=False,
+            allow_quoted_local=False,
+            allow_domain_literal=False,
+            allow_display_name=False,
+            globally_deliverable=True,
+            test_environment=False,
+        )
+    except EmailNotValidError:
+        return None
+    # Not found.local_part: the library lower-cases info@ and its like, and an address goes out as it is written.
+    return Parsed(unicodedata.normalize("NFC", text.rpartition("@")[0]), found.ascii_domain)
+
+
+def key_of_refused(text: str) -> str:
+    """The key of a cleaned address that is not valid: providers do hold such members."""
+    return _lower(text)
+
+
+def _lower(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    # Lower-casing can take a text out of NFC, and out of composed letters that have no lower-case twin.
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())

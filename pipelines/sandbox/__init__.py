@@ -1,0 +1,13 @@
+"""Simulators of the outside systems, on loopback, so that everything can be tried without an account.
+
+    server.py      the one HTTP server, its own pages (/, /sandbox/...), starting and stopping
+    http.py        what a simulator gets and gives: a call, an answer, the gate with faults and connection limit
+    faults.py      faults that a rehearsal switches on, and the counts of calls
+    documents.py   the state of a simulator in one SQLite file, and its own history
+    backstage.py   the envelope of the server's own pages
+    clock.py       the time as the simulators see it
+    mailchimp/     Mailchimp Marketing API 3.0
+
+Belongs here: imitations, written from the contracts alone. Does not: anything of Enlist's own clients; a simulator
+is never bent to fit a client.
+"""

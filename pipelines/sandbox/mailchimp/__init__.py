@@ -1,0 +1,21 @@
+"""Mailchimp Marketing API 3.0 as `contracts/mailchimp.md` describes it; nothing here knows Enlist's client.
+
+    simulator.py   the simulator as an object: what the server and the tests hold
+    routes.py      every path and verb, authentication, the envelope of answers and refusals
+    query.py       paging, filters, fields and exclude_fields
+    problems.py    refusals in Mailchimp's words
+    switches.py    what the contract leaves open, one switch each
+    model.py       the documents; state.py: all of them, indexed, with the history
+    addresses.py   which addresses are refused
+    values.py      what a merge field takes and keeps
+    members.py     the rules of members: adding, updating, renaming, transitions
+    member_document.py, member_routes.py   how a member looks; the member endpoints
+    batch.py       POST /lists/{id}
+    audiences.py, fields.py, groups.py, segments.py, campaigns.py, reports.py   the other endpoints
+    people.py      what recipients do after a send; acts.py: what people and marketers do by hand
+    admin.py       the back stage: /sandbox/mailchimp/...
+    seeding.py     what a fresh sandbox holds
+
+Left out: /batches, webhooks, templates, conditions of saved segments, scheduling, marketing permissions, localised
+titles. Plain http is served, where Mailchimp answers 426. An imageurl is checked by its form and never fetched.
+"""

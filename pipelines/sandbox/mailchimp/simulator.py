@@ -1,0 +1,166 @@
+"""The Mailchimp simulator as one object: what the server calls, and what tests and rehearsals hold.
+
+Belongs here: one call at a time, the switches, helpers for tests. Does not: HTTP (sandbox/http.py), the rules of
+the API (the module of each theme).
+"""
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.sandbox.clock import Clock
+from pipelines.sandbox.faults import Fault, Faults, Traffic
+from pipelines.sandbox.http import Answer, Call
+from pipelines.sandbox.mailchimp import acts, members, routes
+from pipelines.sandbox.mailchimp.member_document import Renderer
+from pipelines.sandbox.mailchimp.model import Json
+from pipelines.sandbox.mailchimp.problems import Problem
+from pipelines.sandbox.mailchimp.seeding import API_KEY, AUDIENCE, seed
+from pipelines.sandbox.mailchimp.state import State
+from pipelines.sandbox.mailchimp.switches import Switches
+
+TITLES = {
+    403: "Forbidden",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    502: "BadGateway",
+    503: "ServiceUnavailable",
+}
+TOO_MANY = "You have exceeded the limit of 10 simultaneous connections."
+
+logger = logging.getLogger(__name__)
+
+
+class Mailchimp:
+    """The imitated account. `url` is what a connection names: the root above /3.0. Safe to use from any thread."""
+
+    api_key = API_KEY
+
+    def __init__(self, folder: Path, seed: int, clock: Clock, switches: Switches, url: str) -> None:
+        self.url = url
+        self.faults = Faults()
+        self.traffic = Traffic()
+        self._lock = threading.RLock()
+        self._state = State(folder / "mailchimp.sqlite", clock, seed, switches)
+        self._first_switches = switches
+        self._seed_if_fresh()
+
+    def _seed_if_fresh(self) -> None:
+        if self._state.is_fresh:
+            with self._state.request("seed"):
+                seed(self._state)
+
+    def handle(self, call: Call) -> Answer:
+        """Does what the call says, after what has fallen due by now."""
+        with self._lock:
+            self._settle()
+            with self._state.request("api", call.method, call.route):
+                try:
+                    return routes.answer(self._state, call)
+                except Exception:
+                    logger.exception("The Mailchimp simulator failed at %s %s", call.method, call.route)
+                    return self.broken(call, 500)
+
+    def crowded(self, call: Call, connections: int) -> Answer | None:
+        """429 for one connection too many, without Retry-After, as Mailchimp does."""
+        switches = self._state.switches
+        if connections <= switches.max_connections:
+            return None
+        if switches.too_many_title is None:
+            return Answer(429)
+        return routes.problem_answer(Problem(429, switches.too_many_title, TOO_MANY))
+
+    def broken(self, call: Call, status: int) -> Answer:
+        """A problem document for a status that a fault asks for."""
+        detail = TOO_MANY if status == 429 else "An unexpected internal error has occurred."
+        return routes.problem_answer(Problem(status, TITLES.get(status, "Error"), detail))
+
+    def _settle(self) -> None:
+        with self._state.request("people"):
+            acts.settle(self._state)
+
+    @property
+    def list_id(self) -> str:
+        """Id of the audience that every fresh sandbox has."""
+        return self.audience_id(AUDIENCE)
+
+    def audience_id(self, name: str) -> str:
+        """Id of the audience of this name. Raises LookupError."""
+        with self._lock:
+            found = [audience.id for audience in self._state.audiences if audience.name == name]
+        if not found:
+            raise LookupError(f"The sandbox has no audience {name}.")
+        return found[0]
+
+    def member(self, list_id: str, email: str) -> Json | None:
+        """The member's document as the API shows it, None when there is none."""
+        with self._lock:
+            self._settle()
+            member = self._state.members.at(list_id, email)
+            return Renderer(self._state, list_id).full(member) if member else None
+
+    def members(self, list_id: str) -> list[Json]:
+        """Documents of all members, whatever their status, without _links."""
+        with self._lock:
+            self._settle()
+            show = Renderer(self._state, list_id, with_links=False).full
+            return [show(member) for member in self._state.members.of(list_id).values()]
+
+    def add_members(self, list_id: str, bodies: Iterable[Mapping[str, Any]], source: str = "Import") -> None:
+        """Puts many members there at once, each a body of POST /members; outside the history."""
+        with self._lock, self._state.request("seed"):
+            for body in bodies:
+                status = body.get("status", "subscribed")
+                members.add(self._state, list_id, dict(body), status, skip=True, source=source)
+
+    def act(self, list_id: str, email: str, act: str, **options: Any) -> Json | None:
+        """Lets a person or a marketer do something (see acts.py); the member afterwards, None when it is gone."""
+        with self._lock:
+            self._settle()
+            with self._state.request("hand", "ACT", act):
+                try:
+                    member = acts.perform(self._state, list_id, email, act, options)
+                except Problem as problem:
+                    raise ValueError(problem.detail) from None
+            return Renderer(self._state, list_id).full(member) if member else None
+
+    def history(self, after: int = 0, count: int = -1) -> list[Json]:
+        """What changed and through what, oldest first; `after` is the last `seq` that is known."""
+        with self._lock:
+            self._settle()
+            return self._state.history(after, count)
+
+    def stats(self) -> Json:
+        """Counts of calls, statuses and simultaneous connections since the start."""
+        return self.traffic.report()
+
+    def fail(self, **fault: Any) -> None:
+        """Switches a fault on for the next matching calls (see faults.Fault)."""
+        self.faults.add(Fault.read(fault))
+
+    @property
+    def switches(self) -> Switches:
+        """How the open points of the contract are decided now."""
+        return self._state.switches
+
+    def turn(self, **changes: Any) -> Switches:
+        """Decides open points differently from now on, until the next reset or start."""
+        with self._lock:
+            self._state.switches = self._state.switches.turned(changes)
+            return self._state.switches
+
+    def reset(self) -> None:
+        """As if it were new: state, history, faults, counts, switches."""
+        with self._lock:
+            self.faults.clear()
+            self.traffic.reset()
+            self._state.switches = self._first_switches
+            self._state.clear()
+            self._seed_if_fresh()
+
+    def close(self) -> None:
+        """Lets the state's file go."""
+        with self._lock:
+            self._state.close()

@@ -1,0 +1,264 @@
+"""All documents of the Mailchimp simulator, indexed, and the history of what changed them.
+
+Belongs here: finding, saving, numbering, time. Does not: any rule of the API.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.sandbox.clock import Clock, stamp
+from pipelines.sandbox.documents import Collection, Documents
+from pipelines.sandbox.mailchimp.model import (
+    Account,
+    Audience,
+    Campaign,
+    Category,
+    Delivery,
+    Folder,
+    Interest,
+    Mark,
+    Member,
+    MergeField,
+    Segment,
+)
+from pipelines.sandbox.mailchimp.switches import Switches
+
+
+def md5(text: str) -> str:
+    """MD5 hex of the text in UTF-8."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def address_hash(email_address: str) -> str:
+    """The id of a member: MD5 of the address in lower case (Unicode)."""
+    return md5(email_address.lower())
+
+
+class Roll:
+    """The members of every audience: by contact, by address, by tag; listed in the order in which they came."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._all: Collection[Member] = Collection(documents, "members", Member, lambda member: member.contact_id)
+        self._audiences: dict[str, dict[str, Member]] = {}
+        self._by_hash: dict[tuple[str, str], Member] = {}
+        self._tagged: dict[str, dict[str, Member]] = {}
+        for member in self._all:
+            self._index(member)
+
+    def _index(self, member: Member) -> None:
+        self._audiences.setdefault(member.list_id, {})[member.contact_id] = member
+        self._by_hash[member.list_id, address_hash(member.email_address)] = member
+        for segment in member.tags:
+            self._tagged.setdefault(segment, {})[member.contact_id] = member
+
+    def of(self, list_id: str) -> dict[str, Member]:
+        """Members of the audience by contact_id."""
+        return self._audiences.get(list_id, {})
+
+    def tagged(self, segment_id: int) -> dict[str, Member]:
+        """Members who have the tag, by contact_id."""
+        return self._tagged.get(str(segment_id), {})
+
+    def at(self, list_id: str, email_address: str) -> Member | None:
+        """The member with this address, in whatever case."""
+        return self._by_hash.get((list_id, address_hash(email_address)))
+
+    def find(self, list_id: str, path_id: str) -> Member | None:
+        """By what a path may hold: the MD5, the address itself, or the contact_id."""
+        if "@" in path_id:
+            return self.at(list_id, path_id)
+        return self._by_hash.get((list_id, path_id)) or self.of(list_id).get(path_id)
+
+    def save(self, member: Member) -> Member:
+        """Writes a new or changed member down (its address and tags change through the methods below)."""
+        self._index(self._all.put(member))
+        return member
+
+    def rename(self, member: Member, email_address: str) -> None:
+        """Gives the member another address; the old one is free afterwards."""
+        del self._by_hash[member.list_id, address_hash(member.email_address)]
+        member.email_address = email_address
+        self.save(member)
+
+    def untag(self, member: Member, segment_id: int) -> None:
+        """Takes one tag away."""
+        del member.tags[str(segment_id)]
+        del self._tagged[str(segment_id)][member.contact_id]
+        self.save(member)
+
+    def remove(self, member: Member) -> None:
+        """The member is gone."""
+        for segment in member.tags:
+            del self._tagged[segment][member.contact_id]
+        del self._by_hash[member.list_id, address_hash(member.email_address)]
+        del self._audiences[member.list_id][member.contact_id]
+        self._all.remove(member)
+
+
+class Deliveries:
+    """Recipients of every campaign, and what has yet to happen to them, soonest first."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._all: Collection[Delivery] = Collection(
+            documents, "deliveries", Delivery, lambda found: f"{found.campaign_id}:{found.contact_id}"
+        )
+        self._campaigns: dict[str, dict[str, Delivery]] = {}
+        self._contacts: dict[str, list[Delivery]] = {}
+        self._due: list[tuple[str, str, str, str]] = []
+        for delivery in self._all:
+            self._index(delivery)
+
+    def _index(self, delivery: Delivery) -> None:
+        self._campaigns.setdefault(delivery.campaign_id, {})[delivery.contact_id] = delivery
+        self._contacts.setdefault(delivery.contact_id, []).append(delivery)
+        for at, what in delivery.due:
+            heapq.heappush(self._due, (at, delivery.campaign_id, delivery.contact_id, what))
+
+    def of(self, campaign_id: str) -> dict[str, Delivery]:
+        """Deliveries of the campaign by contact_id."""
+        return self._campaigns.get(campaign_id, {})
+
+    def to(self, contact_id: str) -> list[Delivery]:
+        """What this contact got, oldest first."""
+        return self._contacts.get(contact_id, [])
+
+    def add(self, delivery: Delivery) -> None:
+        """A new one."""
+        self._index(self._all.put(delivery))
+
+    def save(self, delivery: Delivery) -> None:
+        """Writes a change down."""
+        self._all.put(delivery)
+
+    def forget(self, campaign_id: str) -> None:
+        """The campaign was deleted."""
+        for delivery in self._campaigns.pop(campaign_id, {}).values():
+            self._contacts[delivery.contact_id].remove(delivery)
+            self._all.remove(delivery)
+
+    def fall_due(self, now: str) -> Iterator[tuple[Delivery, str, str]]:
+        """(delivery, moment, what) of everything due by now, each once."""
+        while self._due and self._due[0][0] <= now:
+            at, campaign_id, contact_id, what = heapq.heappop(self._due)
+            delivery = self.of(campaign_id).get(contact_id)
+            if delivery is not None:
+                delivery.due.remove([at, what])
+                self.save(delivery)
+                yield delivery, at, what
+
+
+class State:
+    """Everything that the simulator knows. Not thread-safe: its simulator serialises the calls."""
+
+    def __init__(self, path: Path, clock: Clock, seed: int, switches: Switches) -> None:
+        self._documents = Documents(path)
+        self._clock = clock
+        self._request = ("", "", "")
+        self.seed = seed
+        self.switches = switches
+        self._load()
+
+    def _load(self) -> None:
+        documents = self._documents
+        self._accounts: Collection[Account] = Collection(documents, "account", Account, lambda found: found.account_id)
+        self.audiences: Collection[Audience] = Collection(documents, "audiences", Audience, lambda found: found.id)
+        self.members = Roll(documents)
+        self.fields: Collection[MergeField] = Collection(
+            documents, "merge_fields", MergeField, lambda found: f"{found.list_id}:{found.merge_id}"
+        )
+        self.categories: Collection[Category] = Collection(documents, "categories", Category, lambda found: found.id)
+        self.interests: Collection[Interest] = Collection(documents, "interests", Interest, lambda found: found.id)
+        self.segments: Collection[Segment] = Collection(documents, "segments", Segment, lambda found: str(found.id))
+        self.folders: Collection[Folder] = Collection(documents, "folders", Folder, lambda found: found.id)
+        self.campaigns: Collection[Campaign] = Collection(documents, "campaigns", Campaign, lambda found: found.id)
+        self.deliveries = Deliveries(documents)
+        self.marks: Collection[Mark] = Collection(
+            documents, "marks", Mark, lambda found: f"{found.kind}:{found.list_id}:{found.address_hash}"
+        )
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was seeded yet."""
+        return not len(self._accounts)
+
+    @property
+    def account(self) -> Account:
+        """The one account."""
+        return next(iter(self._accounts))
+
+    def save_account(self, account: Account) -> None:
+        """Writes it down."""
+        self._accounts.put(account)
+
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        return self._clock()
+
+    def stamp(self, seconds_ago: int = 0) -> str:
+        """The moment as Mailchimp writes it."""
+        return stamp(self.now() - timedelta(seconds=seconds_ago))
+
+    def number(self, kind: str, first: int = 1) -> int:
+        """The next number of its kind; the same sequence in every sandbox."""
+        account = self.account
+        account.counters[kind] = account.counters.get(kind, first - 1) + 1
+        self.save_account(account)
+        return account.counters[kind]
+
+    def new_id(self, kind: str, length: int = 10) -> str:
+        """A hex id; the same sequence in every sandbox of the same seed."""
+        return md5(f"{self.seed}:{kind}:{self.number(f'{kind} id')}")[:length]
+
+    def fields_of(self, list_id: str) -> list[MergeField]:
+        """Merge fields of the audience by display order."""
+        found = (item for item in self.fields if item.list_id == list_id)
+        return sorted(found, key=lambda item: (item.display_order, item.merge_id))
+
+    def interests_of(self, list_id: str) -> list[Interest]:
+        """Groups of the audience, over all categories."""
+        return [item for item in self.interests if item.list_id == list_id]
+
+    def segments_of(self, list_id: str) -> list[Segment]:
+        """Tags of the audience, oldest first."""
+        return [item for item in self.segments if item.list_id == list_id]
+
+    def mark(self, kind: str, list_id: str, email_address: str) -> Mark | None:
+        """The mark of this kind on the address, if any."""
+        return self.marks.get(f"{kind}:{list_id}:{address_hash(email_address)}")
+
+    @contextmanager
+    def request(self, actor: str, method: str = "", route: str = "") -> Iterator[None]:
+        """What changes inside is recorded as this request's doing, and written down at its end."""
+        self._request = (actor, method, route)
+        try:
+            yield
+        finally:
+            self._documents.commit()
+
+    def record(self, change: str, **what: Any) -> None:
+        """Adds to the history: what changed through the present request.
+
+        Keys in use: list_id, member_id (MD5), email_address is never kept; status_before, status_after, fields, ids.
+        """
+        actor, method, route = self._request
+        if actor != "seed":
+            entry = {"at": self.stamp(), "actor": actor, "method": method, "path": route, "change": change, **what}
+            self._documents.append_history(entry)
+
+    def history(self, after: int = 0, count: int = -1) -> list[dict[str, Any]]:
+        """Entries with `seq` above `after`, oldest first."""
+        return self._documents.history(after, count)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._documents.clear()
+        self._load()
+
+    def close(self) -> None:
+        """Lets the file go."""
+        self._documents.close()

@@ -1,0 +1,1 @@
+"""Sample CRMs: seeded people who do not exist, all under the reserved top-level domain `.example`."""

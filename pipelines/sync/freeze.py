@@ -1,0 +1,230 @@
+"""A draft becomes a plan: copied under an id with a checksum and a verdict, in one transaction.
+
+Belongs here: freezing, counting. Does not: the diff (dbt's plan models), the rules (safety.py), sending (push.py).
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import duckdb
+
+from pipelines import clock
+from pipelines.config import Home, SyncConfig
+from pipelines.providers.base import Traits
+from pipelines.sync import plans, safety, stale
+from pipelines.sync.settings import relation_of
+from pipelines.warehouse import rows
+
+# A row that the provider refused for good is held, not planned; see plan_holds.
+DRAFT = "sync_{sync}.plan_changes where refused_code is null"
+CHECKSUM = (
+    "select md5(coalesce(string_agg(md5(changes::text), '' order by seq), '')) from plan.changes where plan_id = ?"
+)
+REMOVALS = """
+    (op in ('unsubscribe', 'archive') and reason <> 'purge_due')
+    or (op in ('leave', 'join') and reason not in ('new', 'returned', 'changed'))
+"""
+
+
+def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, traits: Traits) -> plans.Plan:
+    """Freeze the draft of the sync as a pending plan and return it; older pending plans are superseded.
+
+    To be called inside a transaction, after dbt built stage to plan.
+    """
+    plan_id = f"{sync.sync}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    settings = rows(connection, f"select * from sync_{sync.sync}.settings")[0]
+    _copy_changes(connection, sync.sync, plan_id)
+    _renew_holds(connection, sync.sync)
+    _renew_bad_emails(connection, sync.sync)
+    counts = _counts(connection, sync.sync, plan_id)
+    facts = _facts(connection, home, sync)
+    broken = safety.judge(counts, facts, sync.safety)
+    calls = _calls(connection, plan_id, traits)
+    connection.execute(
+        """
+        update plan.plans set status = 'superseded', status_at = ?
+        where sync = ? and status in ('pending', 'refused', 'partly_applied')
+        """,
+        [clock.naive(clock.now()), sync.sync],
+    )
+    record: dict[str, Any] = {
+        "plan_id": plan_id,
+        "sync": sync.sync,
+        "created_at": clock.naive(clock.now()),
+        "config_hash": sync.config_hash(home.connections),
+        "fields_hash": stale.fields_hash(connection, sync),
+        "checksum": checksum(connection, plan_id),
+        "connection": settings["connection"],
+        "account_id": settings["account_id"],
+        "audience_id": settings["audience_id"],
+        "extracted_at": settings["extracted_at"],
+        "counts": json.dumps(_grouped(connection, "op, reason", "plan.changes where plan_id = ?", [plan_id])),
+        "hold_counts": json.dumps(_grouped(connection, "reason", "plan.holds where sync = ?", [sync.sync])),
+        "managed_count": counts.managed,
+        "wanted_count": counts.wanted,
+        "stranger_count": _strangers(connection, sync.sync),
+        "source_rows": json.dumps(dict(facts.rows)),
+        "calls": calls,
+        "seconds": calls * _seconds_per_call(home, sync, traits),
+        "safe": not broken,
+        "broken_rules": json.dumps([asdict(rule) for rule in broken]),
+        "accepted": "[]",
+        "status": "pending",
+        "status_at": clock.naive(clock.now()),
+    }
+    columns, marks = ", ".join(record), ", ".join("?" for _ in record)
+    connection.execute(f"insert into plan.plans ({columns}) values ({marks})", list(record.values()))
+    return plans.get(connection, plan_id)
+
+
+def checksum(connection: duckdb.DuckDBPyConnection, plan_id: str) -> str:
+    """Md5 over every column of every row of the plan, in order."""
+    return str(connection.execute(CHECKSUM, [plan_id]).fetchall()[0][0])
+
+
+def _copy_changes(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str) -> None:
+    connection.execute(
+        f"""
+        insert into plan.changes by name
+        select
+            $plan_id as plan_id,
+            $sync as sync,
+            row_number() over (order by step, email_key) as seq,
+            $plan_id || ':' || seq as change_id,
+            op, reason, email, email_key, old_email_key, contact_key, entity, owner, provider_id, before, after,
+        from {DRAFT.format(sync=sync)}
+        """,
+        {"plan_id": plan_id, "sync": sync},
+    )
+
+
+def _renew_holds(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
+    connection.execute(
+        f"""
+        create or replace temp table holds as
+        select distinct on (draft.email_key, draft.entity, draft.contact_key, draft.reason)
+            $sync as sync, draft.email_key, draft.contact_key, draft.entity, draft.owner, draft.reason, draft.detail,
+            coalesce(known.first_seen_at, $now) as first_seen_at,
+            $now as last_seen_at,
+        from sync_{sync}.plan_holds as draft
+        left join plan.holds as known
+            on known.sync = $sync and known.reason = draft.reason
+            and known.email_key is not distinct from draft.email_key
+            and known.entity is not distinct from draft.entity
+            and known.contact_key is not distinct from draft.contact_key
+        """,
+        {"sync": sync, "now": clock.naive(clock.now())},
+    )
+    connection.execute("delete from plan.holds where sync = ?", [sync])
+    connection.execute("insert into plan.holds by name select * from holds")
+    connection.execute("drop table holds")
+
+
+def _renew_bad_emails(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
+    connection.execute("delete from quality.bad_emails where sync = ?", [sync])
+    connection.execute(
+        f"""
+        insert into quality.bad_emails by name
+        select ? as sync, entity, contact_key, owner, address as email, verdict, rule, detail, suggestion
+        from sync_{sync}.map_records
+        where verdict <> 'ok' and eligibility in ('wanted', 'bad_address', 'missing_address')
+        """,
+        [sync],
+    )
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str) -> safety.Counts:
+    touched = rows(
+        connection,
+        f"""
+        with members as (
+            select email_key, bool_or({REMOVALS}) as is_removal, bool_or(op = 'add') as is_add
+            from plan.changes where plan_id = ? and not (op = 'archive' and reason = 'purge_due')
+            group by email_key
+        )
+        select
+            count(*) filter (is_removal) as removals,
+            count(*) filter (is_add and not is_removal) as adds,
+            count(*) filter (not is_add and not is_removal) as updates,
+        from members
+        """,
+        [plan_id],
+    )[0]
+    sides = rows(
+        connection,
+        f"""
+        select count(*) filter (is_managed and is_present) as managed, count(*) filter (is_wanted) as wanted
+        from sync_{sync}.plan_state
+        """,
+    )[0]
+    return safety.Counts(**{name: int(str(number)) for name, number in (touched | sides).items()})
+
+
+def _seconds_per_call(home: Home, sync: SyncConfig, traits: Traits) -> float:
+    """What the account's own rate setting says (A12), else what a call usually takes at this provider."""
+    rate = getattr(home.connection(sync.to.connection), "rate_per_second", None)
+    return max(1 / rate if rate else 0.0, traits.seconds_per_call)
+
+
+def _strangers(connection: duckdb.DuckDBPyConnection, sync: str) -> int:
+    query = f"select count(*) from sync_{sync}.plan_state where is_present and not is_known and not is_wanted"
+    return int(connection.execute(query).fetchall()[0][0])
+
+
+def _facts(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) -> safety.Facts:
+    last = rows(connection, "select * from ledger.runs where sync = ? order by started_at desc limit 1", [sync.sync])
+    failed = rows(connection, "select sentence from quality.expectations where sync = ? and not passed", [sync.sync])
+    last_rows: Mapping[str, int] = json.loads(str(last[0]["source_rows"] or "{}")) if last else {}
+    return safety.Facts(
+        is_first_run=not last,
+        rows={source.entity: _row_count(connection, relation_of(source.entity)) for source in sync.sources},
+        last_rows=last_rows,
+        drift=stale.drift(connection, sync, str(last[0]["fields"] or "{}")) if last else (),
+        failed_expectations=tuple(str(row["sentence"]) for row in failed),
+    )
+
+
+def _row_count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    return int(connection.execute(f"select count(*) from {relation}").fetchall()[0][0])
+
+
+def _grouped(
+    connection: duckdb.DuckDBPyConnection, columns: str, relation: str, parameters: list[str]
+) -> list[dict[str, object]]:
+    query = f"select {columns}, count(*) as count from {relation} group by all order by {columns}"
+    return rows(connection, query, parameters)
+
+
+def _calls(connection: duckdb.DuckDBPyConnection, plan_id: str, traits: Traits) -> int:
+    """How many calls the push will need: batched ops by the batch, tags and groups once for each name."""
+    counted = rows(
+        connection,
+        """
+        with changes as (select *, coalesce(before, '{}') as had from plan.changes where plan_id = ?),
+        labels as (
+            select op, unnest(from_json(coalesce(
+                json_extract(case when op in ('tag', 'join') then after else had end, '$.tags'),
+                json_extract(case when op in ('tag', 'join') then after else had end, '$.groups')
+            ), '["VARCHAR"]')) as name, from_json(coalesce(
+                json_extract(case when op in ('tag', 'join') then had else after end, '$.tags'),
+                json_extract(case when op in ('tag', 'join') then had else after end, '$.groups')
+            ), '["VARCHAR"]') as others
+            from changes where op in ('tag', 'untag')
+        )
+        select op, name, count(*) as count, false as is_single
+        from labels where not list_contains(others, name) group by all
+        union all
+        select op, null, count(*), op = 'add' and before is not null
+        from changes where op not in ('tag', 'untag') group by op, op = 'add' and before is not null
+        """,
+        [plan_id],
+    )
+    calls = 0
+    for row in counted:
+        number = int(str(row["count"]))
+        is_batched = row["op"] in traits.batched and not row["is_single"]
+        calls += -(-number // traits.max_batch) if is_batched else number
+    return calls

@@ -1,0 +1,144 @@
+"""Stored plans: what they hold, how they are found, what became of them.
+
+Belongs here: reading plan.plans and plan.changes, and changing a plan's status. Does not: making one (freeze.py),
+sending one (push.py).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import duckdb
+
+from pipelines import clock
+from pipelines.errors import ConfigError
+from pipelines.providers.base import Change
+from pipelines.sync.safety import Broken, unaccepted
+from pipelines.warehouse import rows
+
+Status = Literal["pending", "applying", "applied", "partly_applied", "superseded", "refused", "expired"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A frozen plan: its row in plan.plans, with the JSON columns read."""
+
+    plan_id: str
+    sync: str
+    created_at: datetime
+    extracted_at: datetime
+    config_hash: str
+    fields_hash: str
+    checksum: str
+    connection: str
+    account_id: str
+    audience_id: str
+    counts: tuple[Mapping[str, Any], ...]
+    hold_counts: tuple[Mapping[str, Any], ...]
+    managed_count: int
+    wanted_count: int
+    stranger_count: int
+    source_rows: Mapping[str, int]
+    calls: int
+    seconds: float
+    safe: bool
+    broken_rules: tuple[Broken, ...]
+    accepted: tuple[Mapping[str, str], ...]
+    status: Status
+
+    @property
+    def size(self) -> int:
+        """How many changes it holds."""
+        return sum(int(count["count"]) for count in self.counts)
+
+    @property
+    def stopped_by(self) -> tuple[Broken, ...]:
+        """The rules that it breaks and that nobody accepted."""
+        return unaccepted(self.broken_rules, (acceptance["rule"] for acceptance in self.accepted))
+
+
+def get(connection: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:
+    """The plan with this id; `ConfigError` when there is none."""
+    found = rows(connection, "select * from plan.plans where plan_id = ?", [plan_id])
+    if not found:
+        raise ConfigError(f"there is no plan {plan_id}.", do="`enlist plans` lists those there are.")
+    return _plan(found[0])
+
+
+def latest(connection: duckdb.DuckDBPyConnection, sync: str) -> Plan | None:
+    """The newest plan of the sync, whatever became of it."""
+    found = rows(connection, "select * from plan.plans where sync = ? order by created_at desc limit 1", [sync])
+    return _plan(found[0]) if found else None
+
+
+def listed(connection: duckdb.DuckDBPyConnection, sync: str | None = None) -> list[Plan]:
+    """All plans, newest first."""
+    query = "select * from plan.plans where sync = coalesce(?, sync) order by created_at desc"
+    return [_plan(row) for row in rows(connection, query, [sync])]
+
+
+def set_status(connection: duckdb.DuckDBPyConnection, plan_id: str, status: Status) -> None:
+    """Say what became of a plan."""
+    connection.execute(
+        "update plan.plans set status = ?, status_at = ? where plan_id = ?", [status, clock.naive(clock.now()), plan_id]
+    )
+
+
+def accept(connection: duckdb.DuckDBPyConnection, plan: Plan, rules: Sequence[str], by: str) -> Plan:
+    """Record who lifted which rules for this one plan."""
+    moment = clock.text(clock.now())
+    known = {acceptance["rule"] for acceptance in plan.accepted}
+    accepted = [*plan.accepted, *({"rule": rule, "by": by, "at": moment} for rule in rules if rule not in known)]
+    connection.execute("update plan.plans set accepted = ? where plan_id = ?", [json.dumps(accepted), plan.plan_id])
+    return get(connection, plan.plan_id)
+
+
+def changes(
+    connection: duckdb.DuckDBPyConnection, plan_id: str, *, op: str | None = None, reason: str | None = None
+) -> list[dict[str, Any]]:
+    """The plan's rows in the order in which they are pushed, `before` and `after` as JSON text."""
+    return rows(
+        connection,
+        """
+        select * from plan.changes
+        where plan_id = ? and op = coalesce(?, op) and reason = coalesce(?, reason)
+        order by seq
+        """,
+        [plan_id, op, reason],
+    )
+
+
+def by_op(planned: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """The rows grouped by op, keeping their order."""
+    group: list[Mapping[str, Any]] = []
+    for row in planned:
+        if group and group[-1]["op"] != row["op"]:
+            yield str(group[-1]["op"]), group
+            group = []
+        group.append(row)
+    if group:
+        yield str(group[-1]["op"]), group
+
+
+def as_change(row: Mapping[str, Any]) -> Change:
+    """A row of plan.changes as a provider takes it."""
+    return Change(
+        change_id=row["change_id"],
+        op=row["op"],
+        email=row["email"],
+        email_key=row["email_key"],
+        provider_id=row["provider_id"],
+        before=json.loads(row["before"]) if row["before"] else None,
+        after=json.loads(row["after"]),
+    )
+
+
+def _plan(row: Mapping[str, Any]) -> Plan:
+    values: dict[str, Any] = {name: row[name] for name in Plan.__dataclass_fields__}
+    for name in ("counts", "hold_counts", "accepted"):
+        values[name] = tuple(json.loads(row[name]))
+    values["source_rows"] = json.loads(row["source_rows"])
+    values["broken_rules"] = tuple(Broken(**rule) for rule in json.loads(row["broken_rules"]))
+    return Plan(**values)

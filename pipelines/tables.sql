@@ -1,0 +1,113 @@
+-- The tables that Python writes and dbt reads: everything that is not built by a dbt model.
+-- Times are UTC. JSON is text. What only the ledger's files can restore is loaded from them, never kept here alone.
+
+create schema if not exists extract;
+create schema if not exists quality;
+create schema if not exists ledger;
+create schema if not exists plan;
+create schema if not exists stats;
+
+-- one row per load of a CRM entity
+create table if not exists extract.loads (
+    connection text, entity text, row_count bigint, loaded_at timestamp, run_id text
+);
+-- one row per audience that an account ever had
+create table if not exists extract.audiences (
+    connection text, audience_id text, account_id text, name text, created_at timestamp, double_opt_in boolean,
+    subscribed_count bigint, unsubscribed_count bigint, bounced_count bigint,
+    state text, first_seen_at timestamp, last_seen_at timestamp,
+    primary key (connection, audience_id)
+);
+-- one row per merge field of an audience
+create table if not exists extract.merge_fields (
+    connection text, audience_id text, name text, field_id text, label text, type text, required boolean,
+    max_bytes bigint, choices text[]
+);
+-- one row per group of an audience
+create table if not exists extract.groups (
+    connection text, audience_id text, group_id text, name text, category text, key text
+);
+
+-- one row per expectation of the suite in its latest run
+create table if not exists quality.expectations (
+    sync text, name text, observed double, minimum double, maximum double, passed boolean, sentence text,
+    judged_at timestamp
+);
+-- one row per CRM record that can't be mailed, or should be looked at
+create table if not exists quality.bad_emails (
+    sync text, entity text, contact_key text, owner text, email text, verdict text, rule text, detail text,
+    suggestion text
+);
+
+-- one row per push run, from the first line of its journal
+create table if not exists ledger.runs (
+    run_id text primary key, plan_id text, sync text, connection text, audience_id text, source_rows text,
+    started_at timestamp, ended_at timestamp, calls bigint, planned bigint, left_count bigint, accepted text,
+    fields text
+);
+-- one row per change sent
+create table if not exists ledger.pushes (
+    run_id text, seq bigint, plan_id text, change_id text, sync text, connection text, audience_id text, op text,
+    reason text, email text, email_key text, old_email_key text, contact_key text, entity text, owner text,
+    before text, after text, outcome text, code text, detail text, remedy text, can_retry boolean, attempts bigint,
+    provider_id text, kept text, happened_at timestamp
+);
+-- one row per file of the ledger that is loaded, with the size it had then
+create table if not exists ledger.files (path text primary key, bytes bigint);
+-- one row per member whom a sync manages or managed
+create table if not exists ledger.members (
+    sync text, connection text, audience_id text, email_key text, contact_key text, entity text, provider_id text,
+    sent text, kept text, sent_hash text, left_by text, joined_at timestamp, left_at timestamp, purge_after timestamp
+);
+-- one row per consent event
+create table if not exists ledger.consent_events (
+    seq bigint, email_key text, connection text, audience_id text, entity text, sync text, scope text, event text,
+    reason text, source text, happened_at timestamp, recorded_at timestamp, recorded_by text, note text
+);
+-- one row per address, scope and reason, in force (released_at is null) or released
+create table if not exists ledger.suppressions (
+    email_key text, scope text, connection text, audience_id text, entity text, sync text, reason text, source text,
+    since timestamp, released_at timestamp, released_by text, note text
+);
+
+-- one row per plan
+create table if not exists plan.plans (
+    plan_id text primary key, sync text, created_at timestamp, config_hash text, fields_hash text, checksum text,
+    connection text, account_id text, audience_id text, extracted_at timestamp, counts text, hold_counts text,
+    managed_count bigint, wanted_count bigint, stranger_count bigint, source_rows text, calls bigint, seconds double,
+    safe boolean, broken_rules text, accepted text, status text, status_at timestamp
+);
+-- one row per member and op in a frozen plan
+create table if not exists plan.changes (
+    plan_id text, sync text, seq bigint, change_id text, op text, reason text, email text, email_key text,
+    old_email_key text, contact_key text, entity text, owner text, provider_id text, before text, after text
+);
+-- one row per member held now
+create table if not exists plan.holds (
+    sync text, email_key text, contact_key text, entity text, owner text, reason text, detail text,
+    first_seen_at timestamp, last_seen_at timestamp
+);
+
+-- campaign statistics as they came, one row as the design names it
+create table if not exists stats.campaigns (
+    connection text, campaign_id text, audience_id text, name text, subject text, category text, sent_at timestamp,
+    sent_count bigint, hard_bounces bigint, soft_bounces bigint, opens bigint, unique_opens bigint,
+    proxy_excluded_opens bigint, proxy_excluded_unique_opens bigint, clicks bigint, unique_clicks bigint,
+    opt_outs bigint, complaints bigint, read_at timestamp,
+    primary key (connection, campaign_id)
+);
+create table if not exists stats.sends (
+    connection text, campaign_id text, email_key text, email text, provider_id text, times_sent bigint, bounce text
+);
+create table if not exists stats.events (
+    connection text, campaign_id text, email_key text, email text, provider_id text, event text,
+    happened_at timestamp, url text, is_machine boolean, detail text
+);
+create table if not exists stats.links (
+    connection text, campaign_id text, link_id text, url text, clicks bigint, unique_clickers bigint
+);
+create table if not exists stats.link_clicks (
+    connection text, campaign_id text, link_id text, email_key text, email text, provider_id text, clicks bigint
+);
+-- one row per campaign whose details were read, and when
+create table if not exists stats.reads (connection text, campaign_id text, read_at timestamp);

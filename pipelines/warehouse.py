@@ -1,0 +1,103 @@
+"""The only file that opens DuckDB databases of a home.
+
+Belongs here: opening the warehouse one writer at a time, its Python-written tables, publishing analytics.duckdb.
+Does not: what is written (each stage), models (dbt_project), in-memory databases that never touch a home's files.
+
+DuckDB lets one process write and then shuts out all others, readers too (style finding 24). So everybody holds the
+warehouse briefly and never across a call to an API; `reserved` is for dbt, which opens the file itself.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from pipelines import locks
+from pipelines.config import Home
+from pipelines.errors import Busy, ConfigError
+
+WAIT_SECONDS = 60.0
+PUBLISHED_STORAGE = "v1.0.0"  # what DuckDB 1.x tools can open
+
+
+class Warehouse:
+    """warehouse.duckdb of a home; `wait` is how long (seconds) to wait for others before `Busy`."""
+
+    def __init__(self, home: Home, *, wait: float = WAIT_SECONDS) -> None:
+        self.path = home.warehouse
+        self.wait = wait
+        self._lock = home.locks / "warehouse"
+
+    @contextmanager
+    def reserved(self) -> Iterator[Path]:
+        """Keep all other Enlist processes out while somebody else (dbt) opens the file."""
+        with locks.held(self._lock, wait=self.wait, busy=f"{self.path.name} is in use by another run."):
+            yield self.path
+
+    @contextmanager
+    def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that may write; every table of tables.sql exists."""
+        with self.reserved():
+            connection = self._connect()
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The same, all or nothing."""
+        with self.open() as connection:
+            connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        give_up = time.monotonic() + self.wait
+        while True:
+            try:
+                connection = duckdb.connect(str(self.path), config={"autoinstall_known_extensions": False})
+                connection.execute(files("pipelines").joinpath("tables.sql").read_text(encoding="utf-8"))
+                return connection
+            except duckdb.IOException as error:
+                if "lock" not in str(error):
+                    raise unreadable(self.path) from error
+                if time.monotonic() >= give_up:
+                    raise Busy(
+                        f"{self.path.name} is open in another program.",
+                        do="Close it there; analysts open analytics.duckdb.",
+                    ) from error
+                time.sleep(0.2)
+            except duckdb.Error as error:
+                raise unreadable(self.path) from error
+
+
+def unreadable(path: Path) -> ConfigError:
+    """The error for a file that is not a warehouse."""
+    return ConfigError(
+        "it is not a warehouse that this version can read.",
+        where=path.name,
+        do="Delete it: the next run builds it anew, and the ledger remembers what matters.",
+    )
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether the table or view exists."""
+    found = connection.execute(
+        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?", [schema, table]
+    ).fetchall()
+    return bool(found[0][0])
+
+
+def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> list[dict[str, object]]:
+    """The answer to a query as dictionaries keyed by column name."""
+    answer = connection.execute(query, parameters)
+    names = [column[0] for column in answer.description or []]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]

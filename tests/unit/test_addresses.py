@@ -1,0 +1,283 @@
+"""The address rules: what is refused is what the strict library refuses, and DuckDB's pass never disagrees."""
+
+import unicodedata
+from collections.abc import Iterator
+
+import duckdb
+import email_validator
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipelines.quality import addresses
+from pipelines.quality.addresses import Counts, Verdict, email_key, judge, judge_new
+from pipelines.quality.faults import RULES as FAULTS
+from pipelines.quality.typos import TYPO_DOMAINS, intended_domain
+
+WRONG = [
+    ("n.v.t.", "placeholder", None),
+    ("-", "placeholder", None),
+    ("Geen e-mail", "placeholder", None),
+    ("jan@x.nl; piet@y.nl", "several_addresses", "jan@x.nl"),
+    ("jan@x,nl / piet@y.nl", "several_addresses", "piet@y.nl"),
+    ("jan@x.nl\npiet@y.nl", "several_addresses", "jan@x.nl"),
+    ("mailto:jan@x.nl?subject=Hoi", "mailto", "jan@x.nl"),
+    ("Ann <ann@x.dk>", "display_name", "ann@x.dk"),
+    ('"Ann, B." <ann@x,dk>', "display_name", "ann@x.dk"),
+    ("www.bakker.nl", "web_address", None),
+    ("jan.bakker.nl", "no_at_sign", None),
+    ("jan(at)bakker.nl", "no_at_sign", "jan@bakker.nl"),
+    ("jan\uff20bakker.nl", "no_at_sign", "jan@bakker.nl"),
+    ("06-12345678", "no_at_sign", None),
+    ("jan@x.nl (thuis)", "extra_text", "jan@x.nl"),
+    ("jan@@x.nl", "two_at_signs", "jan@x.nl"),
+    ("jan@x@y.nl", "two_at_signs", None),
+    ("@x.nl", "nothing_before_at", None),
+    ("jan@", "nothing_after_at", None),
+    ("jan\u202e@x.nl", "invisible_character", "jan@x.nl"),
+    ("jan@[192.0.2.1]", "ip_address", None),
+    ("jan@192.0.2.1", "ip_address", None),
+    ("jan@x.nl.", "trailing_mark", "jan@x.nl"),
+    ("jan@x.nl,", "trailing_mark", "jan@x.nl"),
+    (".jan@x.nl", "leading_mark", "jan@x.nl"),
+    ("jan @x .nl", "inner_blank", "jan@x.nl"),
+    ("jan de@x.nl", "inner_blank", None),
+    ("jan@x,nl", "comma_for_dot", "jan@x.nl"),
+    ("jan@x.nl,piet", "comma_for_dot", None),
+    ("jan..b@x.nl", "two_dots", "jan.b@x.nl"),
+    ("jan.@x.nl", "dot_beside_at", "jan@x.nl"),
+    ('"jan b"@x.nl', "inner_blank", None),
+    ('"jan.b"@x.nl', "quoted", None),
+    ("a" * 65 + "@x.nl", "too_long_before_at", None),
+    ("a@" + "b" * 64 + ".nl", "too_long", None),
+    ("a@" + ("b" * 60 + ".") * 4 + "b" * 10 + ".nl", "too_long", None),
+    ("x@y.nl " * 1_000, "too_long", None),
+    ("j(n@x.nl", "illegal_character", None),
+    ("jan@x_y.nl", "illegal_character", None),
+    ("jan@localhost", "no_ending", None),
+    ("jan@bedrijf.test", "reserved_domain", None),
+    ("jan@-x.nl", "hyphen", None),
+    ("jan@ab--c.nl", "hyphen", None),
+    ("jan@xn--zz.nl", "international_domain", None),
+]
+
+
+@pytest.fixture
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
+def remembered(connection: duckdb.DuckDBPyConnection) -> dict[str | None, Verdict]:
+    columns = "address, email_key, verdict, rule, detail, suggestion, cleaned"
+    rows = connection.execute(f"select {columns} from quality.addresses").fetchall()
+    assert len({row[0] for row in rows}) == len(rows)
+    return {row[0]: Verdict(*row) for row in rows}
+
+
+def judge_all(connection: duckdb.DuckDBPyConnection, given_addresses: list[str]) -> Counts:
+    connection.execute("create or replace table crm (email varchar)")
+    connection.execute("insert into crm select unnest(?::varchar[])", [given_addresses])
+    return judge_new(connection, "select email as address from crm")
+
+
+@pytest.mark.parametrize(("address", "rule", "suggestion"), WRONG)
+def test_a_wrong_address_has_a_rule_a_sentence_and_at_most_a_valid_suggestion(
+    address: str, rule: str, suggestion: str | None
+) -> None:
+    verdict = judge(address)
+    assert (verdict.verdict, verdict.rule, verdict.suggestion, verdict.cleaned) == ("wrong", rule, suggestion, None)
+    assert verdict.detail
+    assert verdict.detail[0].isupper()
+    assert "jan" not in verdict.detail
+    assert suggestion is None or judge(suggestion).verdict == "ok"
+
+
+def test_every_rule_for_wrong_addresses_is_shown_by_an_example() -> None:
+    codes = [rule.code for rule in FAULTS]
+    assert len(set(codes)) == len(codes)
+    assert {rule for _, rule, _ in WRONG} == set(codes)
+
+
+@pytest.mark.parametrize("address", [None, "", "  ", "\t\r\n", "\u200b", "\xa0\ufeff"])
+def test_an_address_nobody_can_see_is_missing_and_has_no_key(address: str | None) -> None:
+    verdict = judge(address)
+    assert (verdict.verdict, verdict.rule, verdict.email_key, verdict.cleaned) == ("missing", "missing", None, None)
+
+
+@pytest.mark.parametrize(
+    ("address", "rule", "cleaned"),
+    [
+        ("  Jan@X.nl\t", "outer_blanks", "Jan@x.nl"),
+        ("\xa0jan@x.nl\u2003", "outer_blanks", "jan@x.nl"),
+        ("\ufeffjan@x.nl", "invisible_characters", "jan@x.nl"),
+        ("\u202ajan@x.nl\u202c", "invisible_characters", "jan@x.nl"),
+        ("jan\u200b@x\u00ad.nl ", "invisible_characters", "jan@x.nl"),
+    ],
+)
+def test_only_what_nobody_sees_is_repaired_and_the_repair_is_shown(address: str, rule: str, cleaned: str) -> None:
+    verdict = judge(address)
+    assert (verdict.verdict, verdict.rule, verdict.cleaned) == ("ok", rule, cleaned)
+    assert verdict.suggestion == cleaned
+    assert verdict.detail
+
+
+def test_an_address_that_is_right_as_written_has_no_rule() -> None:
+    assert judge("Jan.O'Neill+nieuws@Bakkerij-DeVries.example") == Verdict(
+        "Jan.O'Neill+nieuws@Bakkerij-DeVries.example",
+        "jan.o'neill+nieuws@bakkerij-devries.example",
+        "ok",
+        cleaned="Jan.O'Neill+nieuws@bakkerij-devries.example",
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Info@B\u00fccher.example", "info@XN--BCHER-KVA.example"),
+        ("jos\u00e9@x.nl", "JOSE\u0301@X.nl"),
+        (" jan@x.nl ", "JAN@x.NL"),
+        ("jan@x\uff0enl", "jan@x.nl"),
+        ("JAN@X,NL", "jan@x,nl "),
+    ],
+)
+def test_one_mailbox_has_one_key_however_it_is_written(one: str, other: str) -> None:
+    assert email_key(one) == email_key(other) is not None
+
+
+def test_sample_people_are_accepted_with_the_librarys_own_list_of_reserved_names() -> None:
+    assert judge("jan@bakkerij.example").verdict == "ok"
+    assert "example" not in email_validator.SPECIAL_USE_DOMAIN_NAMES
+    assert "test" in email_validator.SPECIAL_USE_DOMAIN_NAMES
+
+
+@pytest.mark.parametrize(
+    ("address", "suggestion"),
+    [
+        ("Jan@gmial.com", "Jan@gmail.com"),
+        ("jan@hotmial.com ", "jan@hotmail.com"),
+        ("jan@bedrijf.con", "jan@bedrijf.com"),
+        ("jan@gmial.con", "jan@gmail.com"),
+    ],
+)
+def test_a_misspelt_domain_is_a_warning_with_what_was_probably_meant(address: str, suggestion: str) -> None:
+    verdict = judge(address)
+    assert (verdict.verdict, verdict.rule, verdict.suggestion) == ("warning", "typo_domain", suggestion)
+    assert verdict.cleaned == address.strip()
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        *("mail.com", "ymail.com", "gmx.net", "gmx.com", "gmail.com", "googlemail.com", "hotmail.nl", "hotmail.com"),
+        *("live.nl", "outlook.com", "email.com", "fastmail.com", "mail.ru", "ziggo.nl", "kpnmail.nl", "hetnet.nl"),
+        *("libero.it", "yahoo.it", "yahoo.co.uk", "telia.com", "comhem.se"),
+    ],
+)
+def test_real_providers_are_never_taken_for_a_typo(domain: str) -> None:
+    assert judge(f"jan@{domain}").verdict == "ok"
+
+
+def test_no_misspelt_domain_is_suggested_and_all_are_keys_of_their_kind() -> None:
+    assert all(intended_domain(right) is None for right in TYPO_DOMAINS.values())
+    assert all(email_key(f"a@{wrong}") == f"a@{wrong}" for wrong in TYPO_DOMAINS)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=40) | st.emails() | st.builds("{}@{}".format, st.text(max_size=8), st.text(max_size=12)))
+def test_judging_never_fails_and_refuses_what_the_strict_library_refuses(address: str) -> None:
+    verdict = judge(address)
+    try:
+        email_validator.validate_email(address, strict=True, check_deliverability=False)
+        accepted = True
+    except email_validator.EmailNotValidError:
+        accepted = False
+    if accepted:
+        assert verdict.verdict in ("ok", "warning")
+    elif verdict.verdict in ("ok", "warning"):
+        assert verdict.rule in ("outer_blanks", "invisible_characters", "typo_domain")
+        assert verdict.cleaned != address
+    key = verdict.email_key
+    assert (key is None) == (verdict.verdict == "missing")
+    if key is not None:
+        assert key == unicodedata.normalize("NFC", key)
+        assert email_key(key) == key
+
+
+LOCALS = st.from_regex(r"[A-Za-z0-9._+'!/-]{1,8}|a{62,66}", fullmatch=True)
+LABELS = st.from_regex(r"[A-Za-z0-9-]{1,6}|[a-z]{2}--[a-z]{1,3}|xn--bcher-kva|b{61,65}|b\u00fccher|", fullmatch=True)
+ENDINGS = st.sampled_from(["nl", "EXAMPLE", "com", "con", "test", "local", "c1", "1", "x", "", "xn--p1ai", "nl."])
+DOMAINS = st.builds("{}.{}".format, st.lists(LABELS, max_size=3).map(".".join), ENDINGS)
+SPACES = st.sampled_from(["", "", "", " ", "\t", "\r\n", "\xa0", "\u200b"])
+AT_SIGNS = st.sampled_from(["@", "@", "@", "@@", ""])
+GENERATED = st.builds("{}{}{}{}{}".format, SPACES, LOCALS, AT_SIGNS, DOMAINS, SPACES) | st.sampled_from(
+    [address for address, _, _ in WRONG] + ["jan@gmial.com", " a@GMIAL.com ", "a@sub.localhost"]
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(GENERATED, min_size=1, max_size=120))
+@example(["", " ", "a@b@c.nl", "@", "a@" + "b" * 63 + ".nl", "a" * 64 + "@x.nl", "a@" + "b." * 125 + "nl"])
+def test_duckdbs_pass_and_the_library_agree_on_every_column(given_addresses: list[str]) -> None:
+    with duckdb.connect() as connection:
+        counts = judge_all(connection, given_addresses)
+        found = remembered(connection)
+    expected = {address: judge(address) for address in given_addresses}
+    assert found == expected
+    assert counts.judged == len(expected)
+    assert counts.wrong == sum(verdict.verdict == "wrong" for verdict in expected.values())
+
+
+def test_plain_addresses_are_settled_without_the_library(
+    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def asking(address: str | None) -> Verdict:
+        asked.append(address)
+        return judge(address)
+
+    monkeypatch.setattr(addresses, "judge", asking)
+    plain = ["Jan@Bakkerij-DeVries.example", " piet@x.co.uk ", "o'neill+a_b@mail.com"]
+    judge_all(warehouse, [*plain, "a@gmial.com", "a@x.test", "a@xn--bcher-kva.example", "a@b", ""])
+    assert sorted(asked, key=str) == ["", "a@b", "a@gmial.com", "a@x.test", "a@xn--bcher-kva.example"]
+
+
+def test_a_verdict_is_remembered_and_only_new_addresses_are_judged(warehouse: duckdb.DuckDBPyConnection) -> None:
+    first = judge_all(warehouse, ["jan@x.nl", "jan@x.nl", "jan@x,nl", "", " a@x.nl", "a@gmial.com"])
+    assert first == Counts(judged=5, ok=2, wrong=1, missing=1, warning=1, repaired=1)
+    warehouse.execute("update quality.addresses set detail = 'remembered' where address = 'jan@x,nl'")
+    second = judge_all(warehouse, ["jan@x.nl", "jan@x,nl", "b\u00fc@x.nl"])
+    assert second == Counts(judged=1, ok=1, wrong=0, missing=0, warning=0, repaired=0)
+    assert remembered(warehouse)["jan@x,nl"].detail == "remembered"
+    assert judge_all(warehouse, []).judged == 0
+
+
+def test_verdicts_of_other_rules_are_forgotten(
+    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_all(warehouse, ["jan@x.nl", "piet@x.nl"])
+    monkeypatch.setattr(addresses, "RULES", "later rules")
+    assert judge_all(warehouse, ["jan@x.nl"]).judged == 1
+    assert set(remembered(warehouse)) == {"jan@x.nl"}
+
+
+def test_more_doubtful_addresses_than_a_page_holds_are_all_judged(
+    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "ROWS_PER_PAGE", 7)
+    given_addresses = [f"a{number}@x,nl" for number in range(30)] + [f"a{number}@x.nl" for number in range(30)]
+    assert judge_all(warehouse, given_addresses) == Counts(60, 30, 30, 0, 0, 0)
+    assert set(remembered(warehouse)) == set(given_addresses)
+
+
+def test_judging_is_part_of_the_callers_transaction_and_leaves_nothing_behind(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    warehouse.begin()
+    judge_all(warehouse, ["jan@x.nl"])
+    warehouse.rollback()
+    tables = warehouse.execute("select table_name from duckdb_tables()").fetchall()
+    assert tables == []
+    judge_all(warehouse, ["jan@x.nl"])
+    assert warehouse.execute("select table_name from duckdb_tables() where temporary").fetchall() == []
