@@ -3,3 +3,10 @@
 
 {# A column named in YAML as an SQL identifier. #}
 {% macro name_of(column) -%} "{{ column.replace('"', '""') }}" {%- endmacro %}
+
+{# An expression from YAML; the line breaks keep a comment at its end from swallowing what follows. #}
+{% macro expression(text) -%}
+(
+{{ text }}
+)
+{%- endmacro %}

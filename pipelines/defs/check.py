@@ -9,6 +9,7 @@ import dagster as dg
 
 from pipelines import progress
 from pipelines.config import Home, SyncConfig
+from pipelines.config.expressions import check_expressions
 from pipelines.defs import names
 from pipelines.defs.results import table_metadata, told
 from pipelines.ledger import consent, load
@@ -34,6 +35,7 @@ def addresses_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     def addresses() -> dg.MaterializeResult:
         progress.stage(sync.sync, "check")
         with told(), Warehouse(home).transaction() as database:
+            check_expressions(home, sync)
             counts = checking.judge_addresses(database, sync)
             metadata = table_metadata(database, "quality", "addresses")
         return dg.MaterializeResult(metadata={**metadata, **{f"new: {key}": n for key, n in asdict(counts).items()}})

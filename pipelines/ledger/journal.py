@@ -61,5 +61,5 @@ class Journal:
         numbered = []
         for line in lines:
             self._seq += 1
-            numbered.append({"run_id": self.run_id, "seq": self._seq, "at": clock.text(moment), **line})
+            numbered.append({"run_id": self.run_id, "seq": self._seq, "written_at": clock.text(moment), **line})
         files.append(self._path, numbered)

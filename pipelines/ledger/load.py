@@ -37,7 +37,7 @@ JOURNAL_COLUMNS = dict.fromkeys(TEXT_OF_A_PUSH, "VARCHAR") | {
     "planned": "BIGINT",
     "left_count": "BIGINT",
     "can_retry": "BOOLEAN",
-    "at": "TIMESTAMPTZ",
+    "written_at": "TIMESTAMPTZ",
     "before": "JSON",
     "after": "JSON",
     "kept": "JSON",
@@ -57,8 +57,8 @@ select
     any_value(connection) filter (line = 'run'),
     any_value(audience_id) filter (line = 'run'),
     cast(any_value(source_rows) filter (line = 'run') as varchar),
-    min(at at time zone 'UTC'),
-    max(at at time zone 'UTC') filter (line = 'end'),
+    min(written_at at time zone 'UTC'),
+    max(written_at at time zone 'UTC') filter (line = 'end'),
     any_value(calls) filter (line = 'end'),
     any_value(planned) filter (line = 'run'),
     any_value(left_count) filter (line = 'end'),
@@ -87,7 +87,7 @@ select
     coalesce(answers.code, sent.code), coalesce(answers.detail, sent.detail), answers.remedy,
     coalesce(answers.can_retry, false), coalesce(sent.attempts, 0),
     coalesce(answers.provider_id, sent.provider_id), cast(answers.kept as varchar),
-    coalesce(answers.at, sent.at) at time zone 'UTC'
+    coalesce(answers.written_at, sent.written_at) at time zone 'UTC'
 from sent
 left join answers on sent.change_id = answers.change_id
 """

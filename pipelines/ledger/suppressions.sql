@@ -23,12 +23,14 @@ select
     events.source,
     coalesce(events.happened_at, events.recorded_at) as since,
     min(releases.recorded_at) as released_at,
-    arg_min(releases.recorded_by, releases.recorded_at) as released_by,
-    coalesce(arg_min(releases.note, releases.recorded_at), events.note) as note,
+    arg_min(releases.recorded_by, releases.seq) as released_by,
+    coalesce(arg_min(releases.note, releases.seq), any_value(events.note)) as note,
 from events
 left join releases
     on releases.email_key = events.email_key
     and releases.recorded_at >= events.recorded_at
     and releases.seq > events.seq
 where events.suppresses is not null
-group by all
+group by
+    events.seq, events.email_key, events.scope, events.connection, events.audience_id, events.entity, events.sync,
+    events.suppresses, events.source, coalesce(events.happened_at, events.recorded_at)

@@ -1,10 +1,13 @@
 """E-mail providers, one folder each behind the interface of base.py; `connect` opens the one a connection names."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ConfigError
 from pipelines.providers.base import Provider, Traits
+
+if TYPE_CHECKING:
+    from pipelines.providers.mailchimp.provider import MailchimpProvider
 
 
 def connect(name: str, connection: Any, locks: Path) -> Provider:
@@ -17,7 +20,7 @@ def traits_of(name: str, connection: Any) -> Traits:
     return _kind(name, connection).traits
 
 
-def _kind(name: str, connection: Any) -> Any:
+def _kind(name: str, connection: Any) -> "type[MailchimpProvider]":
     """The provider's class, imported only here: each brings libraries of its own."""
     if connection.kind == "mailchimp":
         from pipelines.providers.mailchimp.provider import MailchimpProvider

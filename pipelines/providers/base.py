@@ -92,7 +92,8 @@ class Change:
 
     add          before None, or {"status": "archived" | "unsubscribed"} for somebody who returns;
                  after {"status": "subscribed" | "pending", "fields": {NAME: text}}
-    update       before and after {"fields": {NAME: text}}: every field that the sync names
+    update       before {"status": now, "fields": {NAME: text}}, after {"fields": {NAME: text}}: every field that the
+                 sync names; the status never changes
     rename       before {"email": old}, after {"email": new, "fields": {...}}
     tag, untag   before and after {"tags": [...]}: our tags only, sorted; what differs is what is sent
     join, leave  the same with "groups"
@@ -245,6 +246,11 @@ class Provider(ABC):
     """
 
     traits: ClassVar[Traits]
+
+    @property
+    @abstractmethod
+    def calls(self) -> int:
+        """How many calls were made so far, retries included."""
 
     @abstractmethod
     def account(self) -> Account:

@@ -85,10 +85,10 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     """
     started = clock.now()
     account = provider.account()
-    audience = _resolve(provider, home, sync)
+    audience = resolve(provider, home, sync)
     pins.pin(home.ledger, sync.sync, sync.to.connection, account.account_id, audience.audience_id, audience.name)
     merge_fields = provider.merge_fields(audience.audience_id)
-    _check_fields(merge_fields, home, sync, audience)
+    check_fields(merge_fields, home, sync, audience)
     groups = provider.groups(audience.audience_id)
     total = audience.subscribed_count + audience.unsubscribed_count + audience.bounced_count
     landed = land(
@@ -115,7 +115,7 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     return Extracted(audience, landed.rows, len(merge_fields), len(groups))
 
 
-def _resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
+def resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
     """The pinned audience, else the one whose id or name the sync gives."""
     audiences = provider.audiences()
     pinned = pins.pinned(home.ledger, sync.sync)
@@ -139,7 +139,7 @@ def _resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
     )
 
 
-def _check_fields(merge_fields: Sequence[MergeField], home: Home, sync: SyncConfig, audience: Audience) -> None:
+def check_fields(merge_fields: Sequence[MergeField], home: Home, sync: SyncConfig, audience: Audience) -> None:
     known = {field.name for field in merge_fields}
     for at, source in enumerate(sync.sources):
         for name in source.fields:

@@ -68,10 +68,10 @@ def limits(sync: SyncConfig) -> list[suites.Limit]:
             suites.Limit(f"{entity} has a key everywhere", f"{entity} null_keys", maximum=0),
         ]
     allowed.append(
-        suites.Limit("few addresses are wrong or missing", "bad addresses", maximum=sync.quality.max_bad_addresses)
+        suites.Limit("few addresses are wrong or missing", "bad addresses", maximum=sync.quality.max_bad_addresses, is_share=True)
     )
     allowed += [
-        suites.Limit(f"{name} is filled in", f"empty {name}", maximum=share)
+        suites.Limit(f"{name} is filled in", f"empty {name}", maximum=share, is_share=True)
         for name, share in sync.quality.max_null.items()
     ]
     return allowed

@@ -8,13 +8,22 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from pipelines.errors import ConfigError
+
 Clock = Callable[[], datetime]
 
 
 def real_clock() -> datetime:
-    """The moment in UTC; the environment's ENLIST_NOW (ISO 8601) when it is set."""
+    """The moment in UTC; the environment's ENLIST_NOW (ISO 8601) when it is set. Raises ConfigError for other text."""
     fixed = os.environ.get("ENLIST_NOW")
-    return parse_time(fixed) if fixed else datetime.now(UTC)
+    try:
+        return parse_time(fixed) if fixed else datetime.now(UTC)
+    except ValueError:
+        raise ConfigError(
+            "The rehearsal clock is no date and time in ISO 8601.",
+            where="ENLIST_NOW",
+            do='Write it like "2026-11-21T20:00:00+00:00", or unset it.',
+        ) from None
 
 
 class MovableClock:

@@ -119,7 +119,7 @@ def _columns(kind: type) -> str:
     """The value object's columns as SQL: text, but for those that the tables type."""
     columns = []
     for field in fields(kind):
-        cast = CASTS.get(field.name, "{}::bigint" if "int" in str(field.type) else "{}")
+        cast = CASTS.get(field.name, "{}::bigint" if field.type in (int, int | None) else "{}")
         columns.append(f"{cast.format(field.name)} as {field.name}")
     return ", ".join(columns)
 

@@ -9,6 +9,7 @@ One connection to the warehouse is never held across a call: it is opened before
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 
 from pipelines.config import Home, SyncConfig
@@ -28,7 +29,7 @@ from pipelines.warehouse import Warehouse, rows
 
 @dataclass(frozen=True)
 class Request:
-    """Which part of which plan to push, and what a person accepted for it."""
+    """Which part of which plan to push, and what a person accepted for it. `only` is the `hash_of` an email_key."""
 
     plan_id: str | None = None
     accept: tuple[str, ...] = ()
@@ -132,8 +133,7 @@ class Push:
     def _part(self, planned: Sequence[Row]) -> Sequence[Row]:
         """The canary part of the plan: whole members, so that nobody is left without their tags."""
         if self.request.only is not None:
-            key = addresses.judge(self.request.only).email_key
-            return [row for row in planned if row["email_key"] == key]
+            return [row for row in planned if hash_of(row["email_key"]) == self.request.only]
         if self.request.limit is None:
             return planned
         members = list(dict.fromkeys(row["email_key"] for row in planned))[: self.request.limit]
@@ -174,6 +174,7 @@ class Push:
     ) -> None:
         sender = Sender(self.provider, plan, self._open_journal(plan, len(planned)), result, secrets)
         todo = [row for row in planned if row["change_id"] not in moved]
+        before = self.provider.calls
         try:
             for row in planned:
                 if row["change_id"] in moved:
@@ -190,6 +191,7 @@ class Push:
                 do=f"The next `enlist sync {self.sync.sync}` goes on from what the provider really has.",
             ) from None
         finally:
+            result.calls = self.provider.calls - before
             sender.journal.end(calls=result.calls, left=result.outcomes["left"])
             self._finish(plan, is_whole=self._is_whole(result))
 
@@ -217,3 +219,8 @@ class Push:
         with self.warehouse.transaction() as connection:
             ledger.load(connection, self.home.ledger)
             plans.set_status(connection, plan.plan_id, "applied" if is_whole else "partly_applied")
+
+
+def hash_of(email_key: str) -> str:
+    """How a run names one address without naming the person."""
+    return md5(email_key.encode(), usedforsecurity=False).hexdigest()

@@ -95,7 +95,6 @@ class Sender:
         self.journal.outcomes(
             [self._conceal(change, outcome) for change, outcome in zip(batch.changes, outcomes, strict=True)]
         )
-        self._result.calls += batch.calls
         for change, outcome in zip(batch.changes, outcomes, strict=True):
             self._result.count(change.op, outcome.outcome, outcome.code)
             if outcome.outcome != "applied" and change.op in CARRIERS:

@@ -65,8 +65,6 @@ def map_vars(home: Home, sync: SyncConfig) -> dict[str, Any]:
 
 
 def _source(home: Home, sync: SyncConfig, source: Source) -> dict[str, Any]:
-    columns = home.source_columns(source.entity) or ()
-    newest = sync.duplicates.newest
     return {
         "entity": source.entity,
         "relation": relation_of(source.entity),
@@ -76,8 +74,7 @@ def _source(home: Home, sync: SyncConfig, source: Source) -> dict[str, Any]:
         "where": source.where,
         "exclude": [{"name": name, "when": when} for name, when in source.exclude.items()],
         "opt_out": source.opt_out or None,
-        # A bare column that this entity does not have says nothing about it; an expression must fit all entities.
-        "newest": newest if newest is None or not newest.isidentifier() or newest in columns else None,
+        "newest": sync.duplicates.newest,
         "fields": [
             {"name": name, "sql": rule.sql, "secret": rule.secret, "empty": rule.empty}
             for name, rule in source.fields.items()

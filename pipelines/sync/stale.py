@@ -93,9 +93,9 @@ def _why_moved(row: Mapping[str, Any], member: Member) -> str | None:
     status = before.get("status")
     if row["op"] == "add" and member.status != status:
         return f"the address is in the audience as {member.status} now"
-    if row["op"] in ("unsubscribe", "archive") and member.status != status:
+    if row["op"] in ("unsubscribe", "archive", "update") and member.status != status:
         return f"the member is {member.status} now"
-    if row["op"] in ("rename", "update") and member.status in ("archived",):
+    if row["op"] == "rename" and member.status != "subscribed":
         return f"the member is {member.status} now"
     if row["op"] in ("rename", "update", "add"):
         was = before.get("fields", {})

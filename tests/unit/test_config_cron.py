@@ -1,4 +1,4 @@
-"""Cron lines: ours is a part of what Dagster accepts, with words for what is wrong."""
+"""Cron lines: what we accept Dagster accepts as well, with words for what is wrong."""
 
 import pytest
 
@@ -13,6 +13,9 @@ GOOD = [
     "0 6 * jan,mar-may mon-fri",
     "0 0 29 2 *",
     "0 0 31 1,2 *",
+    "5/10 * * * *",
+    "0 0 L * *",
+    "0 0 * * mon#2",
 ]
 
 BAD = [
@@ -20,21 +23,22 @@ BAD = [
     ("@daily", "five fields"),
     ("* * * *", "five fields"),
     ("0 * * * * *", "five fields"),
-    ("60 * * * *", "'60' as its minute, which goes from 0 to 59"),
-    ("0 24 * * *", "'24' as its hour"),
-    ("0 0 0 * *", "'0' as its day of the month"),
-    ("0 0 * 13 *", "'13' as its month"),
-    ("0 0 * * 8", "'8' as its day of the week"),
-    ("0 0 * * mo", "'mo' as its day of the week"),
-    ("0 18-8 * * *", "runs backwards"),
-    ("*/0 * * * *", "no cron field"),
-    ("5/10 * * * *", "no cron field"),
-    ("*-5 * * * *", "no cron field"),
-    ("0,,5 * * * *", "no cron field"),
-    ("\u0661 * * * *", "as its minute"),
-    ("0 0 30 2 *", "never comes"),
-    ("0 0 31 2 mon", "never comes"),
-    ("0 0 31 4,6 *", "never comes"),
+    ("60 * * * *", "bad minute"),
+    ("0 24 * * *", "bad hour"),
+    ("0 0 0 * *", "bad day-of-month"),
+    ("0 0 * 13 *", "bad month"),
+    ("0 0 * * 8", "bad day-of-week"),
+    ("0 0 * * mo", "bad day-of-week"),
+    ("0 18-8 * * *", "bad hour"),
+    ("*/0 * * * *", "bad minute"),
+    ("*-5 * * * *", "bad minute"),
+    ("0,,5 * * * *", "bad minute"),
+    ("\u0661 * * * *", "bad minute"),
+    ("0 0 30 2 *", "bad day-of-month"),
+    ("0 0 31 2 mon", "bad day-of-month"),
+    ("0 0 LW * *", "LW and 5L"),
+    ("0 0 * * 5L", "LW and 5L"),
+    ("0 0 31 4,6 *", "bad day-of-month"),
 ]
 
 

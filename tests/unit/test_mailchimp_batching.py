@@ -25,7 +25,7 @@ def adds(count: int, start: int = 0) -> list[Change]:
 
 
 def tagged(sets: Iterable[Iterable[str]], op: Op = "tag") -> list[Change]:
-    sides = [({"tags": []}, {"tags": sorted(tags)}) for tags in sets]
+    sides: list[tuple[dict[str, Any], dict[str, Any]]] = [({"tags": []}, {"tags": sorted(tags)}) for tags in sets]
     return [change(n, op, *(side if op == "tag" else side[::-1])) for n, side in enumerate(sides)]
 
 

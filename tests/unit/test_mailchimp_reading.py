@@ -143,7 +143,12 @@ def test_newcomers_at_the_end_are_read_without_starting_over(tmp_path: Path) -> 
 def test_an_audience_that_never_holds_still_is_an_error_not_a_guess(tmp_path: Path) -> None:
     people = [person(n) for n in range(200)]
     audience = Audience(people)
-    audience.before_page = lambda number: people.insert(0, people.pop()) or people.append(person(1000 + number))
+
+    def stir(number: int) -> None:
+        people.insert(0, people.pop())
+        people.append(person(1000 + number))
+
+    audience.before_page = stir
     with (
         loopback(audience.answer) as server,
         provider(server, tmp_path, page_size=10, connections=1) as opened,

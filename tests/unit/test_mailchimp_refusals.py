@@ -1,5 +1,7 @@
 """Mailchimp's refusals, worded as contracts/mailchimp.md section 5 has them, become codes that stay the same."""
 
+from typing import Any
+
 import pytest
 
 from pipelines.providers.base import Change
@@ -9,7 +11,7 @@ WHO = "ann@people.example"
 INVALID = {"title": "Invalid Resource", "status": 400, "instance": ""}
 COULD_NOT = "The resource submitted could not be validated. For field-specific details, see the 'errors' array."
 
-ANSWERS = [
+ANSWERS: list[tuple[str, int, dict[str, Any]]] = [
     ("compliance_state", 400, {
         "title": "Member In Compliance State",
         "detail": f"{WHO} is in a compliance state due to unsubscribe, bounce, or compliance review and cannot be "
@@ -84,7 +86,7 @@ ANSWERS = [
     ("unknown", 400, {}),
 ]  # fmt: skip
 
-ROWS = [
+ROWS: list[tuple[str, dict[str, Any]]] = [
     ("already_there", {
         "error_code": "ERROR_CONTACT_EXISTS",
         "error": f"{WHO} is already a list member, do you want to update? please provide update_existing:true in the "

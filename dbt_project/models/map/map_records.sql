@@ -32,24 +32,24 @@ records_{{ loop.index0 }} as (
         {{ text(source.entity) }} as entity,
         {{ loop.index0 }} as entity_order,
         {{ name_of(source.key) }} as contact_key,
-        cast(({{ source.owner or 'null' }}) as varchar) as owner,
+        cast({{ expression(source.owner or 'null') }} as varchar) as owner,
         enlist_address as address,
-        coalesce(cast(({{ source.where or 'true' }}) as boolean), false) as is_match,
-        cast(({{ source.opt_out or 'false' }}) as boolean) as is_opted_out,
+        coalesce(cast({{ expression(source.where or 'true') }} as boolean), false) as is_match,
+        cast({{ expression(source.opt_out or 'false') }} as boolean) as is_opted_out,
         list_filter([
             {%- for exclusion in source.exclude %}
             case
-                when ({{ exclusion.when }}) then {{ text(exclusion.name) }}
-                when ({{ exclusion.when }}) is null then 'unknown'
+                when {{ expression(exclusion.when) }} then {{ text(exclusion.name) }}
+                when {{ expression(exclusion.when) }} is null then 'unknown'
             end,
             {%- endfor %}
             cast(null as varchar)
         ], lambda name: name is not null) as exclusions,
-        cast(({{ source.newest or 'null' }}) as varchar) as newest,
+        cast({{ expression(source.newest or 'null') }} as varchar) as newest,
         cast(json_merge_patch('{}', json_object(
             {%- for field in source.fields | sort(attribute='name', case_sensitive=true) %}
             {%- set at = names.index(field.name) %}
-            {%- set value = kept('cast((' ~ field.sql ~ ') as varchar)', 'type_' ~ at, 'max_bytes_' ~ at) %}
+            {%- set value = kept('cast(' ~ expression(field.sql) ~ ' as varchar)', 'type_' ~ at, 'max_bytes_' ~ at) %}
             {{ text(field.name) }}, {% if field.empty == 'keep' %}nullif({% endif -%}
             {%- if field.secret %}case when {{ value }} = '' then '' else 'md5:' || md5({{ value }}) end{% else %}{{ value }}{% endif -%}
             {%- if field.empty == 'keep' %}, ''){% endif -%}
@@ -58,16 +58,16 @@ records_{{ loop.index0 }} as (
         )) as varchar) as fields,
         cast(json_object(
             {%- for field in source.fields | selectattr('secret') %}
-            {{ text(field.name) }}, cast(({{ field.sql }}) as varchar){{ ',' if not loop.last }}
+            {{ text(field.name) }}, cast({{ expression(field.sql) }} as varchar){{ ',' if not loop.last }}
             {%- endfor %}
         ) as varchar) as secrets,
         {%- for kind in ['tags', 'groups'] %}
         list_sort(list_distinct(list_filter(flatten([
             {%- for label in source[kind] %}
             {%- if label.split %}
-            list_transform(string_split(cast(({{ label.split }}) as varchar), {{ text(label.by) }}), lambda part: {{ text(label.prefix or '') }} || nullif(trim(part), '')),
+            list_transform(string_split(cast({{ expression(label.split) }} as varchar), {{ text(label.by) }}), lambda part: {{ text(label.prefix or '') }} || nullif(trim(part), '')),
             {%- else %}
-            case when ({{ label.when or 'true' }}) then [{{ text(label.name) }}] end,
+            case when {{ expression(label.when or 'true') }} then [{{ text(label.name) }}] end,
             {%- endif %}
             {%- endfor %}
             cast([] as varchar[])
@@ -95,6 +95,7 @@ judged as (
     select
         records.*,
         addresses.email_key,
+        coalesce(addresses.cleaned, addresses.email_key) as email,
         coalesce(addresses.verdict, 'missing') as verdict,
         addresses.rule,
         addresses.detail,
@@ -108,7 +109,7 @@ select
     entity_order,
     contact_key,
     owner,
-    case when lower(trim(address)) = email_key then trim(address) else email_key end as email,
+    email,
     email_key,
     verdict,
     rule,

@@ -11,17 +11,23 @@ with before as (
 ),
 
 members as (
-    select connection, audience_id, status, cast(joined_at as date) as joined_on, cast(left_at as date) as left_on
+    select
+        connection,
+        audience_id,
+        status,
+        -- Who has not confirmed, or was never asked to get mailings, has joined nothing.
+        status not in ('pending', 'transactional') as has_joined,
+        cast(joined_at as date) as joined_on,
+        cast(left_at as date) as left_on,
     from {{ ref('audience_members') }}
 ),
 
--- People whom the account knows without ever having asked them to get mailings joined nothing.
 changes as (
     select connection, audience_id, joined_on as day, 1 as joined, 0 as left_count
-    from members where joined_on is not null and status <> 'transactional'
+    from members where joined_on is not null and has_joined
     union all
     select connection, audience_id, left_on as day, 0 as joined, 1 as left_count
-    from members where left_on is not null and status <> 'transactional'
+    from members where left_on is not null and has_joined
 ),
 
 changes_by_day as (
@@ -37,7 +43,7 @@ counted as (
         {% for status in statuses -%}
         count(*) filter (status = '{{ status }}') as {{ status }}_count,
         {% endfor -%}
-        count(*) filter (joined_on is null and status <> 'transactional') as undated_count,
+        count(*) filter (joined_on is null and has_joined) as undated_count,
     from members
     group by all
 ),

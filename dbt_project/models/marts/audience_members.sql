@@ -166,6 +166,7 @@ combined as (
         present.changed_at,
         previous.joined_at as joined_at_before,
         previous.left_at as left_at_before,
+        previous.last_seen_at as last_seen_before,
         previous.email_key is not null as is_known,
         known_audiences.audience_id is not null as is_known_audience,
         audiences.observed_at,
@@ -197,13 +198,14 @@ dated as (
     select
         *,
         case
+            when status = 'pending' then null
             when is_reachable and left_at_before < returned_at then returned_at
             else coalesce(
                 joined_at_before,
                 joined_at_now,
                 case
                     when not is_present then joined_at_in_ledger
-                    when is_known_audience and not is_known then observed_at
+                    when is_known_audience and (not is_known or status_before = 'pending') then observed_at
                 end
             )
         end as joined_at,
@@ -211,7 +213,12 @@ dated as (
             when observed_at is null then left_at_before
             when is_reachable then null
             when is_present then coalesce(left_at_before, changed_at, observed_at)
-            else coalesce(left_at_before, left_at_in_ledger, observed_at)
+            else coalesce(
+                left_at_before,
+                -- Unless they were seen again after we took them out.
+                case when coalesce(last_seen_before <= left_at_in_ledger, true) then left_at_in_ledger end,
+                observed_at
+            )
         end as left_at,
     from judged
 )

@@ -54,7 +54,8 @@ last_syncs as (
     select connection, audience_id, max(finished_at) as last_sync_at from finished group by all
 ),
 
--- An audience that the account no longer lists, of which only members or campaigns remain.
+-- An audience that the account no longer lists, of which only members or campaigns remain. Before the account was
+-- listed at all nothing is said of its being deleted.
 mentioned as (
     select connection, audience_id from {{ ref('audience_members') }}
     union
@@ -64,10 +65,12 @@ mentioned as (
 registered as (
     select * from audiences
     union all by name
-    select connection, audience_id, 'deleted' as state
+    select
+        connection,
+        audience_id,
+        case when connection in (select audiences.connection from audiences) then 'deleted' else 'created' end as state,
     from mentioned
-    semi join audiences using (connection)
-    anti join audiences as listed using (connection, audience_id)
+    anti join audiences using (connection, audience_id)
 )
 
 select

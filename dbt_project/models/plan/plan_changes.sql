@@ -77,7 +77,7 @@ updates as (
         'update' as op,
         case when decision = 'adopt' then 'new' else 'changed' end as reason,
         members.*,
-        cast(json_object('fields', json(now_fields)) as varchar) as before,
+        cast(json_object('status', status, 'fields', json(now_fields)) as varchar) as before,
         cast(json_object('fields', json(wanted_fields)) as varchar) as after,
     from members
     where

@@ -3,6 +3,7 @@
 Belongs here: reports and their documents as our value objects. Does not: adding up, rates, who is who in the CRM.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
@@ -114,17 +115,17 @@ class Statistics:
                 raise
             return {}  # sent a moment ago: its report is not there yet
 
-    def _machine_opens(self, campaign_id: str, window: Query) -> set[tuple[str, str]]:
-        """Member and time of the opens that a mail privacy proxy made."""
+    def _machine_opens(self, campaign_id: str, window: Query) -> Counter[tuple[str, str]]:
+        """How many opens of a member at a time were a mail privacy proxy's; a person may open in the same second."""
         query = {**window, "fields": trim("members", ("email_id", "opens"))}
         pages = self._read(f"{_report_path(campaign_id)}/open-details", "members", "email_id", query)
-        return {
+        return Counter(
             (str(item["email_id"]), utc(opened["timestamp"]) or "")
             for page in pages
             for item in page
             for opened in item.get("opens") or ()
             if opened.get("is_proxy_open")
-        }
+        )
 
     def _complaints(self, campaign_id: str) -> Iterator[Event]:
         # Not paged: the whole comes in one answer.
@@ -162,12 +163,17 @@ def _campaign(audience_id: str, item: Item, report: Item, folders: Mapping[str, 
     )
 
 
-def _activity(campaign_id: str, item: Item, machine: set[tuple[str, str]]) -> Iterator[Event]:
+def _activity(campaign_id: str, item: Item, machine: Counter[tuple[str, str]]) -> Iterator[Event]:
+    """The events of one member; takes the machine opens among them off `machine`."""
     for entry in item.get("activity") or ():
         kind: Literal["open", "click", "bounce"] = entry["action"]
         if kind not in ("open", "click", "bounce"):
             continue
         happened_at = utc(entry["timestamp"]) or ""
+        key = (str(item["email_id"]), happened_at)
+        is_machine = kind == "open" and machine[key] > 0
+        if is_machine:
+            machine[key] -= 1
         yield Event(
             campaign_id=campaign_id,
             email=str(item["email_address"]),
@@ -175,7 +181,7 @@ def _activity(campaign_id: str, item: Item, machine: set[tuple[str, str]]) -> It
             event=kind,
             happened_at=happened_at,
             url=entry.get("url") if kind == "click" else None,
-            is_machine=kind == "open" and (str(item["email_id"]), happened_at) in machine,
+            is_machine=is_machine,
             detail=entry.get("type") if kind == "bounce" else None,
         )
 

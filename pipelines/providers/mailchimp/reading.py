@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipelines.providers.base import Account, Audience, Group, Member, MergeField, Status
+from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client
 from pipelines.providers.mailchimp.paging import MAX_COUNT, Listing, count, read, trim
 from pipelines.providers.mailchimp.values import just_before, status, to_text, utc
@@ -116,10 +117,17 @@ class Reading:
             if total > counted[status(word)]:
                 yield listing
 
-    def member(self, audience_id: str, provider_id: str, names: Sequence[str]) -> Member:
-        """One member; `RefusedError` with status 404 where there is none."""
-        item = self._client.get(member_path(audience_id, provider_id), {"fields": ",".join(MEMBER_FIELDS)})
-        return self.as_member(audience_id, item, names)
+    def member(self, audience_id: str, ids: Sequence[str], names: Sequence[str]) -> Member:
+        """The member found under the first id that leads to one; `RefusedError` with status 404 where none does."""
+        query = {"fields": ",".join(MEMBER_FIELDS)}
+        for number, provider_id in enumerate(ids, start=1):
+            try:
+                item = self._client.get(member_path(audience_id, provider_id), query)
+                return self.as_member(audience_id, item, names)
+            except RefusedError as error:
+                if error.status != 404 or number == len(ids):
+                    raise
+        raise ValueError("at least one id")
 
     def as_member(self, audience_id: str, item: Mapping[str, Any], names: Sequence[str]) -> Member:
         """A member document as our value; reads what the document leaves out (tags above fifty)."""

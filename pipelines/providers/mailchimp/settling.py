@@ -12,7 +12,7 @@ from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.batching import tag_difference
 from pipelines.providers.mailchimp.reading import Reading
 from pipelines.providers.mailchimp.refusals import Reason, failed, of_answer, refused
-from pipelines.providers.mailchimp.values import member_id, same, to_text
+from pipelines.providers.mailchimp.values import member_ids, same, to_text
 
 # What stands in the way of an add, told by the member's status where Mailchimp's words say nothing to us.
 _IN_THE_WAY: Mapping[Status, str] = {"unsubscribed": "compliance_state", "bounced": "cleaned"}
@@ -41,7 +41,7 @@ class Settling:
     def settle(self, audience_id: str, change: Change, reason: Reason | None = None) -> Outcome:
         """Applied if what the change wanted is so; else refused for the reason, failed where there is none."""
         try:
-            member = self._reading.member(audience_id, _current_id(change), names(change))
+            member = self._reading.member(audience_id, _ids(change), names(change))
         except RefusedError as error:
             return self._absent(change, reason, error)
         except ProviderError as error:
@@ -84,8 +84,6 @@ def group_difference(change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(after - before)), tuple(sorted(before - after))
 
 
-def _current_id(change: Change) -> str:
-    # A rename moves the member to the id of the new address.
-    if change.op == "rename" or not change.provider_id:
-        return member_id(change.email)
-    return change.provider_id
+def _ids(change: Change) -> tuple[str, ...]:
+    # A rename moves the member to the id of the new address; under the old one there is nobody, or somebody else.
+    return member_ids(None if change.op == "rename" else change.provider_id, change.email)

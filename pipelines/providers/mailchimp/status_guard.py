@@ -15,7 +15,7 @@ from pipelines.providers.base import Change, Status
 from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client
 from pipelines.providers.mailchimp.reading import Reading, member_path
-from pipelines.providers.mailchimp.values import WORDS, member_id, same, status
+from pipelines.providers.mailchimp.values import WORDS, member_ids, same, status
 
 Known = Mapping[str, Status | None]  # address to status, None for somebody who is not there
 
@@ -57,7 +57,7 @@ class StatusGuard:
 
     def _status(self, audience_id: str, change: Change) -> Status | None:
         try:
-            return self._reading.member(audience_id, change.provider_id or member_id(change.email), ()).status
+            return self._reading.member(audience_id, member_ids(change.provider_id, change.email), ()).status
         except RefusedError as error:
             if error.status != 404:
                 raise

@@ -40,6 +40,11 @@ def member_id(email: str) -> str:
     return hashlib.md5(email.strip().lower().encode(), usedforsecurity=False).hexdigest()
 
 
+def member_ids(known: str | None, email: str) -> tuple[str, ...]:
+    """Where to look for a member: the id that was read, then that of the address, new after a rename in this push."""
+    return tuple(dict.fromkeys(identity for identity in (known, member_id(email)) if identity))
+
+
 def same(email: str) -> str:
     """The form in which Mailchimp tells addresses apart."""
     return email.strip().lower()

@@ -21,7 +21,7 @@ from pipelines.providers.mailchimp.rows import is_of_row, raise_if_nothing_answe
 from pipelines.providers.mailchimp.segments import Segments
 from pipelines.providers.mailchimp.settling import Settling, applied, group_difference, names
 from pipelines.providers.mailchimp.status_guard import StatusGuard
-from pipelines.providers.mailchimp.values import WORDS, from_text, member_id, same
+from pipelines.providers.mailchimp.values import WORDS, from_text, member_ids, same
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailchimpConnection
@@ -140,16 +140,21 @@ class Writing:
         return outcomes
 
     def _send_one(self, audience_id: str, change: Change) -> Outcome:
-        try:
-            answer = self._call_one(audience_id, change)
-        except RefusedError as error:
-            if error.status not in ROW_STATUSES:
-                raise
-            return self._settle_refusal(audience_id, change, error)
-        return applied(change, answer.body)
+        ids = member_ids(change.provider_id, _present_email(change))
+        if change.op not in WITHOUT_STATUS:
+            ids = ids[:1]  # what adds, moves or removes somebody must not meet anybody else
+        for number, provider_id in enumerate(ids, start=1):
+            try:
+                return applied(change, self._call_one(audience_id, change, provider_id).body)
+            except RefusedError as error:
+                if error.status not in ROW_STATUSES:
+                    raise
+                if error.status != 404 or number == len(ids):
+                    return self._settle_refusal(audience_id, change, error)
+        raise ValueError("at least one id")
 
-    def _call_one(self, audience_id: str, change: Change) -> Answer:
-        path = member_path(audience_id, change.provider_id or member_id(_present_email(change)))
+    def _call_one(self, audience_id: str, change: Change, provider_id: str) -> Answer:
+        path = member_path(audience_id, provider_id)
         if change.op == "archive":
             return self._client.call("DELETE", path)
         if change.op == "delete":

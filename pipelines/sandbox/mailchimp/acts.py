@@ -4,8 +4,10 @@ Belongs here: opting out, bouncing, complaining, coming back through a form, edi
 fall due. Does not: calls of the API (members.py).
 """
 
+from bisect import insort
 from collections.abc import Callable
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 from pipelines.sandbox.clock import stamp
@@ -121,7 +123,8 @@ def _open(state: State, member: Member, options: Json) -> None:
     delivery = _delivery(state, member, options, needed=True)
     if delivery:
         is_proxy = bool(options.get("proxy", False))
-        delivery.opens.append({"at": state.stamp(), "proxy": is_proxy, "ip": "203.0.113.250"})
+        event = {"at": state.stamp(), "proxy": is_proxy, "ip": "203.0.113.250"}
+        insort(delivery.opens, event, key=itemgetter("at"))
         state.deliveries.save(delivery)
     _record(state, "open", member, member.status)
 
@@ -134,7 +137,8 @@ def _click(state: State, member: Member, options: Json) -> None:
         found = [link_id for link_id, known in campaign.links.items() if known == url]
         if not found:
             raise LookupError("The campaign has no such link.")
-        delivery.clicks.append({"at": state.stamp(), "link_id": found[0], "ip": "203.0.113.250"})
+        event = {"at": state.stamp(), "link_id": found[0], "ip": "203.0.113.250"}
+        insort(delivery.clicks, event, key=itemgetter("at"))
         state.deliveries.save(delivery)
     _record(state, "click", member, member.status)
 

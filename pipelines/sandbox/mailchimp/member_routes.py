@@ -45,6 +45,12 @@ def _is_plain(state: State, asked: Asked) -> bool:
 
 
 def _filtered(state: State, audience: Audience, asked: Asked) -> list[Member]:
+    tests = _tests(state, audience, asked)
+    return [member for member in state.members.of(audience.id).values() if all(test(member) for test in tests)]
+
+
+def _tests(state: State, audience: Audience, asked: Asked) -> list[Callable[[Member], bool]]:
+    """One test for each filter that the query has, cheap ones first."""
     query, inclusive = asked.query, state.switches.since_is_inclusive
     status = choice(query, "status", (*STATUSES, "archived"))
     email_type = choice(query, "email_type", ("html", "text"))
@@ -53,22 +59,22 @@ def _filtered(state: State, audience: Audience, asked: Asked) -> list[Member]:
     moved_after = _moved_after(audience, asked, status)
     interests = _interest_filter(asked)
     unique_id = query.get("unique_email_id")
-    return [
-        member
-        for member in state.members.of(audience.id).values()
-        if (member.status == status if status else _is_listed(state, member))
-        and email_type in (None, member.email_type)
-        and changed.holds(member.last_changed)
-        and opted.holds(member.timestamp_opt)
-        and (not moved_after or member.status_changed > moved_after)
-        and (not is_true(query, "vip_only") or member.vip)
-        and (not interests or interests[0](key in member.interests for key in interests[1]))
-        and unique_id in (None, unique_email_id(state.seed, member.email_address))
+    tests: list[tuple[object, Callable[[Member], bool]]] = [
+        (status, lambda member: member.status == status),
+        (not status and not state.switches.lists_every_status, lambda member: member.status != "archived"),
+        (email_type, lambda member: member.email_type == email_type),
+        (changed.is_closed, lambda member: changed.holds(member.last_changed)),
+        (opted.is_closed, lambda member: opted.holds(member.timestamp_opt)),
+        (moved_after, lambda member: member.status_changed > moved_after),
+        (is_true(query, "vip_only"), lambda member: member.vip),
+        (interests, lambda member: interests is not None and _is_in(member, *interests)),
+        (unique_id, lambda member: unique_email_id(state.seed, member.email_address) == unique_id),
     ]
+    return [test for is_asked, test in tests if is_asked]
 
 
-def _is_listed(state: State, member: Member) -> bool:
-    return state.switches.lists_every_status or member.status != "archived"
+def _is_in(member: Member, match: Callable[[Iterable[bool]], bool], interest_ids: list[str]) -> bool:
+    return match(interest_id in member.interests for interest_id in interest_ids)
 
 
 def _moved_after(audience: Audience, asked: Asked, status: str | None) -> str:

@@ -21,10 +21,14 @@ Tree = dict[str, "Tree"]
 DEFAULT_COUNT = 10
 MAX_COUNT = 1000
 
-CONDITIONAL = frozenset(
-    {"unsubscribe_reason", "interests", "marketing_permissions", "last_note", "region", "total_contacts", "ecommerce"}
-    # keys that exist though a document may lack them, so that naming one in `fields` is no error
+# Keys that exist though a document may lack them, so that naming one in `fields` is no error.
+CONDITIONAL_KEYS = (
+    "_links unsubscribe_reason interests marketing_permissions last_note region total_contacts ecommerce_data "
+    "report_summary segment_opts targetSchema schema url type ip"
 )
+CONDITIONAL = frozenset(CONDITIONAL_KEYS.split())
+# Objects whose keys are the audience's own.
+FREE = frozenset({"merge_fields", "interests", "options"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,11 @@ class Window:
         since = moment(query, "since")
         return cls((stamp_above if inclusive else stamp)(since) if since else "", "", inclusive)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it shuts anything out."""
+        return bool(self.above or self.below)
+
     def holds(self, at: str) -> bool:
         """Whether the moment lies inside; an unset one only in an open window."""
         if self.above and not (at >= self.above if self.inclusive else at > self.above):
@@ -170,27 +179,36 @@ def trimmed(document: Json, query: Mapping[str, str]) -> Json:
     if included and excluded:
         detail = "You can use fields or exclude_fields, but not both in one request."
         raise Problem(400, "Invalid Resource", detail)
-    if included:
-        return _cut(document, tree_of(included), keep=True, at="")
-    return _cut(document, tree_of(excluded), keep=False, at="") if excluded else document
+    named = tree_of(included or excluded) if included or excluded else {}
+    _refuse_unknown([document], named, at="")
+    return _cut(document, named, keep=bool(included)) if named else document
 
 
-def _cut(document: Json, tree: Tree, *, keep: bool, at: str) -> Json:
-    for part in tree:
-        if part not in document and part not in CONDITIONAL and "merge_fields." not in at and part != "_links":
-            raise invalid("fields" if keep else "exclude_fields", f"Unknown field: {at}{part}")
+def _refuse_unknown(documents: list[Any], tree: Tree, at: str) -> None:
+    """A name is known when any of the documents has it, or may have it; an empty list proves nothing."""
+    found = [item for item in documents if isinstance(item, dict)]
+    for part, branch in tree.items():
+        holders = [item[part] for item in found if part in item]
+        if found and not holders and part not in CONDITIONAL:
+            raise invalid("fields", f"Unknown field: {at}{part}")
+        if branch and part not in FREE:
+            inner = [item for holder in holders for item in (holder if isinstance(holder, list) else [holder])]
+            _refuse_unknown(inner, branch, f"{at}{part}.")
+
+
+def _cut(document: Json, tree: Tree, *, keep: bool) -> Json:
     if keep:
-        return {key: _inside(document[key], tree[key], keep, f"{at}{key}.") for key in document if key in tree}
+        return {key: _inside(document[key], tree[key], keep) for key in document if key in tree}
     return {
-        key: _inside(value, tree[key], keep, f"{at}{key}.") if key in tree else value
+        key: _inside(value, tree[key], keep) if key in tree else value
         for key, value in document.items()
         if key not in tree or tree[key]
     }
 
 
-def _inside(value: Any, tree: Tree, keep: bool, at: str) -> Any:
+def _inside(value: Any, tree: Tree, keep: bool) -> Any:
     if not tree:
         return value
     if isinstance(value, list):
-        return [_cut(item, tree, keep=keep, at=at) if isinstance(item, dict) else item for item in value]
-    return _cut(value, tree, keep=keep, at=at) if isinstance(value, dict) else value
+        return [_cut(item, tree, keep=keep) if isinstance(item, dict) else item for item in value]
+    return _cut(value, tree, keep=keep) if isinstance(value, dict) else value

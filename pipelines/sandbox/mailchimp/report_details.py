@@ -92,7 +92,6 @@ def get_sent_to(state: State, asked: Asked) -> Json:
             "status": view.bounce or "sent",
             "open_count": len(view.opens),
             "last_open": max((event["at"] for event in view.opens), default=""),
-            "absplit_group": "",
             "gmt_offset": 0,
             "_links": [],
         }
@@ -106,8 +105,10 @@ def get_open_details(state: State, asked: Asked) -> Json:
     campaign = campaign_at(state, asked, sent=True)
     person = Person(state, campaign)
     window = Window.since(asked.query, inclusive=state.switches.since_is_inclusive)
-    found = [(view, [event for event in view.opens if window.holds(event["at"])]) for view in views_of(state, campaign)]
-    found = [(view, opens) for view, opens in found if opens]
+    opened = ((view, view.opens) for view in views_of(state, campaign) if view.delivery.opens)
+    if window.is_closed:
+        opened = ((view, [event for event in opens if window.holds(event["at"])]) for view, opens in opened)
+    found = [(view, opens) for view, opens in opened if opens]
     ordered = in_order(found, asked.query, {"opens_count": lambda item: len(item[1])})
     rows = [
         person.described(view)
@@ -177,8 +178,9 @@ def get_click_members(state: State, asked: Asked) -> Json:
     if link_id not in campaign.links:
         raise not_found()
     person = Person(state, campaign)
-    counts = [(view, sum(event["link_id"] == link_id for event in view.clicks)) for view in views_of(state, campaign)]
-    counts = [(view, count) for view, count in counts if count]
+    clicked = ((view, view.clicks) for view in views_of(state, campaign) if view.delivery.clicks)
+    counted = ((view, sum(event["link_id"] == link_id for event in clicks)) for view, clicks in clicked)
+    counts = [(view, count) for view, count in counted if count]
     rows = [
         person.described(view)
         | {"clicks": count, "contact_status": person.status(view), "url_id": link_id, "_links": []}

@@ -51,6 +51,10 @@ def _errors(name: str, value: Any, statuses: tuple[str, ...]) -> list[tuple[str,
         return []
     if kind_of(value) not in wanted.split("|"):
         return [(name, f"Schema describes {wanted}, {kind_of(value)} found")]
+    return _value_errors(name, value, statuses)
+
+
+def _value_errors(name: str, value: Any, statuses: tuple[str, ...]) -> list[tuple[str, str]]:
     match name:
         case "status" | "status_if_new":
             return _not_among(name, value, statuses)

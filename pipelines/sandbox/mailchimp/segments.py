@@ -122,7 +122,7 @@ def segment_document(state: State, segment: Segment, asked: Asked) -> Json:
     return {
         "id": segment.id,
         "name": segment.name,
-        "member_count": sum(1 for _ in included(state, segment, asked)),
+        "member_count": sum(member.status != "pending" for member in included(state, segment, asked)),
         "type": "static",
         "created_at": segment.created_at,
         "updated_at": segment.updated_at,

@@ -25,12 +25,12 @@ class View:
     @property
     def opens(self) -> list[Json]:
         """Opens, oldest first."""
-        return [event for event in self.delivery.opens if event["at"] <= self.now]
+        return self._events(self.delivery.opens)
 
     @property
     def clicks(self) -> list[Json]:
         """Clicks, oldest first."""
-        return [event for event in self.delivery.clicks if event["at"] <= self.now]
+        return self._events(self.delivery.clicks)
 
     @property
     def opted_out(self) -> bool:
@@ -41,6 +41,11 @@ class View:
     def complained(self) -> bool:
         """Whether the person reported it as abuse."""
         return self._past(self.delivery.complained_at)
+
+    def _events(self, events: list[Json]) -> list[Json]:
+        if not events or events[-1]["at"] <= self.now:  # they are in order, and mostly all in the past
+            return events
+        return [event for event in events if event["at"] <= self.now]
 
     def _past(self, at: str) -> bool:
         return bool(at) and at <= self.now

@@ -80,6 +80,11 @@ MALFORMED: tuple[str, ...] = (
     "{local}@{host}",
     "{local}..x@{domain}",
 )
+UNTIDY = (" {}", "{} ", "\t{}", "{}\xa0", "\u200b{}", "\ufeff{}")
+ADDRESS_KINDS: Mapping[str, float] = {
+    **{"contact": 0.416, "untidy": 0.03, "case": 0.01, "international": 0.004},
+    **{"both": 0.205, "company": 0.17, "shared": 0.08, "none": 0.04, "wrong": 0.045},
+}
 BLANKS = (None, None, "", "  ")
 TODAY = datetime(2026, 11, 20, 18, 0)
 
@@ -125,38 +130,178 @@ def edit_auditcase(path: Path, person_id: str, **columns: str | int | None) -> N
 
 
 class _Generator:
-    """One run: the dice, the companies, and the addresses given out so far."""
+    """One run: the dice, the companies, the mailboxes given out so far, and the good addresses among them."""
 
     def __init__(self, people: int, seed: int) -> None:
         self._people = people
-        self._dice = random.Random(seed)  # noqa: S311  sample people, no secrets
-        self._taken: set[str] = set()
-        self._mailboxes: list[str] = []
+        self._dice = random.Random(seed)  # noqa: S311  chance for samples, not for secrets
+        self._mailboxes: set[str] = set()
+        self._good: list[str] = []
+        self._domains: set[str] = set()
         self._companies = [self._company(number) for number in range(max(1, people // 4))]
 
     def persons(self) -> list[dict[str, object]]:
         """All records, in the order of their keys."""
-        marks = {
-            "KoppelenMetMailChimp": self._dealt({"Ja": 0.84, "Nee": 0.12, "": 0.04}),
-            "MailingenOntvangen": self._dealt({"Ja": 0.85, "Nee": 0.07, "": 0.08}),
-            "UitsluitenVoorCorrespondentie": self._dealt({"Nee": 0.8, "Ja": 0.04, "": 0.16}),
-            "Status": self._dealt({"Klant": 0.82, "Geen klant meer": 0.10, "Suspect": 0.08}),
-            "PersonType": self._dealt({"contactpersoon": 0.6, "klant-persoon": 0.4}),
+        linked = self._dealt({"Ja": 0.84, "Nee": 0.12, "": 0.04}, self._people)
+        columns = {
+            "KoppelenMetMailChimp": linked,
+            "MailingenOntvangen": self._dealt({"Ja": 0.85, "Nee": 0.07, "": 0.08}, self._people),
+            "UitsluitenVoorCorrespondentie": self._dealt({"Nee": 0.8, "Ja": 0.04, "": 0.16}, self._people),
+            "Status": self._dealt({"Klant": 0.82, "Suspect": 0.08, "Geen klant meer": 0.10}, self._people),
+            "PersonType": self._dealt({"klant-persoon": 0.4, "contactpersoon": 0.6}, self._people),
+            "OverledenOp": [
+                died and self._day(2015, 2026) for died in self._dealt({"died": 0.015, "": 0.985}, self._people)
+            ],
+            "CorrespondenceGroupRE": [
+                self._groups(int(size))
+                for size in self._dealt({"0": 0.15, "1": 0.45, "2": 0.22, "3": 0.12, "4": 0.06}, self._people)
+            ],
         }
-        died = self._dealt({"died": 0.015, "": 0.985})
-        has_name = self._dealt({"name": 0.88, "": 0.12})
-        groups = self._dealt({"0": 0.15, "1": 0.45, "2": 0.22, "3": 0.12, "4": 0.06})
-        companies = self._employers()
-        addresses = self._address_plans(marks["KoppelenMetMailChimp"])
-        return [
-            self._person(
-                number,
-                {column: values[number] or self._blank() for column, values in marks.items()},
-                companies[number],
-                addresses[number],
-                is_dead=bool(died[number]),
-                has_first_name=bool(has_name[number]),
-                group_count=int(groups[number]),
-            )
-            for number in range(self._people)
-        ]
+        named = self._dealt({"named": 0.88, "": 0.12}, self._people)
+        kinds = self._address_kinds(linked)
+        records = []
+        for number in range(self._people):
+            record = self._person(number, is_named=bool(named[number]))
+            record |= {column: values[number] or self._blank() for column, values in columns.items()}
+            self._add_company_and_addresses(record, kinds[number])
+            records.append(record)
+        return records
+
+    def _dealt(self, shares: Mapping[str, float], count: int) -> list[str]:
+        """`count` values in random order, each as often as its share says: quotas, not luck."""
+        bounds = [round(sum(list(shares.values())[:place]) * count) for place in range(len(shares) + 1)]
+        dealt = [value for place, value in enumerate(shares) for _ in range(bounds[place + 1] - bounds[place])]
+        self._dice.shuffle(dealt)
+        return dealt
+
+    def _address_kinds(self, linked: Sequence[str]) -> list[str]:
+        """A kind of address for each person, with the same shares among the linked and the others."""
+        kinds = [""] * len(linked)
+        for flag in sorted(set(linked)):
+            places = [place for place, value in enumerate(linked) if value == flag]
+            for place, kind in zip(places, self._dealt(ADDRESS_KINDS, len(places)), strict=True):
+                kinds[place] = kind
+        return self._numbered(kinds)
+
+    def _numbered(self, kinds: list[str]) -> list[str]:
+        """Wrong addresses take turns through MALFORMED; those who share a mailbox stand in companies of two to five."""
+        wrong, company, room = 0, 0, 0
+        for place, kind in enumerate(kinds):
+            if kind == "wrong":
+                kinds[place] = f"wrong {wrong}"
+                wrong += 1
+            elif kind == "shared":
+                if not room:
+                    company, room = company + 1, self._dice.randint(2, 5)
+                kinds[place] = f"shared {company}"
+                room -= 1
+        return kinds
+
+    def _person(self, number: int, *, is_named: bool) -> dict[str, object]:
+        dice = self._dice
+        first, gender = dice.choices(dutch.FIRST_NAMES, dutch.weights(dutch.FIRST_NAMES))[0]
+        initials = [part[0] for part in first.split("-")] + dice.choices("AEHJMPTW", k=dice.choice((0, 0, 1, 1, 2)))
+        changed = TODAY - timedelta(seconds=dice.randrange(6 * 365 * 24 * 3600))
+        return {
+            "PersonId": f"{100 + 7 * number:06d}",
+            "GenderRE": gender,
+            "PersonInitialsRE": "".join(f"{initial}." for initial in initials),
+            "PersonChristianNameRE": first if is_named else self._blank(),
+            "PersonNameRE": dice.choices(dutch.SURNAMES, dutch.weights(dutch.SURNAMES))[0],
+            "BirthDateRE": self._day(1935, 2004),
+            "PhoneRE": f"06-0{dice.randrange(10**7):07d}",  # no Dutch mobile number begins with 060
+            "StreetRE": f"{dice.choice(dutch.STREETS)} {dice.randint(1, 250)}",
+            "PostalCodeRE": f"{dice.randint(1000, 9999)} {''.join(dice.choices('ABCDEGHJKLNPRTVWXZ', k=2))}",
+            "CityRE": dice.choice(dutch.CITIES),
+            "Relatiebeheerder": dice.choice(dutch.MANAGERS),
+            "ChangedAt": changed.isoformat(),
+        }
+
+    def _add_company_and_addresses(self, record: dict[str, object], kind: str) -> None:
+        kind, _, number = kind.partition(" ")
+        company = self._companies[int(number) % len(self._companies)] if kind == "shared" else None
+        company = company or self._dice.choice(self._companies)
+        contact, general = self._addresses(record, kind, int(number or 0), company)
+        if kind in ("contact", "both", "company"):
+            self._good.append(contact or general)
+        is_private = record["PersonType"] == "klant-persoon" and not general
+        record |= {
+            "ContactEMailRE": contact or self._blank(),
+            "CompanyEmailREBT": general or self._blank(),
+            "ClientNumber": self._blank() if is_private else company.number,
+            "CompanyName": self._blank() if is_private else company.name,
+            "JobTitleRE": self._blank() if is_private else self._dice.choice(dutch.JOB_TITLES),
+            "EmployeesBT": None if is_private else self._dice.randint(1, 80),
+        }
+
+    def _addresses(self, record: dict[str, object], kind: str, number: int, company: Company) -> tuple[str, str]:
+        """ContactEMailRE and CompanyEmailREBT; "" for none."""
+        host = f"{self._dice.choice(dutch.MAIL_HOSTS)}.example"
+        general = f"{self._dice.choice(('info', 'administratie', 'kantoor'))}@{company.domain}"
+        match kind:
+            case "none":
+                return "", ""
+            case "shared":
+                return "", f"info@{company.domain}"
+            case "company":
+                return "", self._mailbox(record, company.domain)
+            case "both":
+                return self._mailbox(record, host), general
+            case "untidy":
+                return self._dice.choice(UNTIDY).format(self._mailbox(record, host)), ""
+            case "case" if self._good:
+                return self._dice.choice(self._good).upper(), ""
+            case "international":
+                name = f"{self._dice.choice(('café', 'bäckerij', 'crèche', 'smørrebrød'))}-{company.domain}"
+                domain = self._dice.choice((name, name.encode("idna").decode("ascii")))
+                return self._mailbox(record, domain), ""
+            case "wrong":
+                local, _, domain = self._mailbox(record, host).partition("@")
+                words = {"local": local, "domain": domain, "host": domain.removesuffix(".example")}
+                wrong = MALFORMED[number % len(MALFORMED)].format(**words, name=record["PersonNameRE"])
+                return wrong, general if number % 3 == 0 else ""
+            case _:
+                return self._mailbox(record, self._dice.choice((host, company.domain))), ""
+
+    def _mailbox(self, record: dict[str, object], domain: str) -> str:
+        """A new address for a person: first name or initial and surname, with a number where that is taken."""
+        first = _slug(str(record["PersonChristianNameRE"] or "").strip() or str(record["PersonInitialsRE"])[0])
+        last = _slug(str(record["PersonNameRE"]))
+        local = self._dice.choice((f"{first}.{last}", f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}"))
+        address, tries = f"{local}@{domain}", 1
+        while address in self._mailboxes:
+            tries += 1
+            address = f"{local}{tries}@{domain}"
+        self._mailboxes.add(address)
+        return address
+
+    def _company(self, number: int) -> Company:
+        trade, form = self._dice.choice(dutch.TRADES), self._dice.choice(dutch.LEGAL_FORMS)
+        surname = self._dice.choices(dutch.SURNAMES, dutch.weights(dutch.SURNAMES))[0]
+        name = f"{trade} {surname[0].upper()}{surname[1:]} {form}".strip()
+        domain, tries = f"{_slug(trade)}-{_slug(surname)}", 1
+        while domain in self._domains:
+            tries += 1
+            domain = f"{_slug(trade)}-{_slug(surname)}{tries}"
+        self._domains.add(domain)
+        return Company(f"{4200 + number:06d}", name, f"{domain}.example")
+
+    def _groups(self, size: int) -> str:
+        drawn: dict[str, None] = {}
+        while len(drawn) < size:
+            drawn[self._dice.choices(dutch.CORRESPONDENCE_GROUPS, dutch.weights(dutch.CORRESPONDENCE_GROUPS))[0]] = None
+        return self._dice.choice((";", "; ")).join(drawn)
+
+    def _day(self, first_year: int, last_year: int) -> str:
+        start = date(first_year, 1, 1)
+        days = (min(date(last_year, 12, 31), TODAY.date()) - start).days
+        return (start + timedelta(days=self._dice.randint(0, days))).isoformat()
+
+    def _blank(self) -> str | None:
+        return self._dice.choice(BLANKS)
+
+
+def _slug(text: str) -> str:
+    """Lower-case ASCII letters, digits and hyphens: Café Özcan is cafeozcan; so are dotless i and slashed o."""
+    plain = unicodedata.normalize("NFKD", text.lower().translate({0x131: "i", 0xF8: "o"}))
+    return "".join(sign for sign in plain if sign.isascii() and (sign.isalnum() or sign == "-"))

@@ -28,7 +28,18 @@ SURNAMES: tuple[str, ...] = (
     *("de Ruiter", "Timmermans", "Groen", "Gerritsen", "Jonker", "van Loon", "Boer", "van der Velde", "Willemsen"),
     *("Smeets", "de Lange", "de Vos", "Bosch", "van Dongen", "Schipper", "de Koning", "van der Laan", "Koning"),
     *("Driessen", "Hermans", "Evers", "van den Bosch", "van der Meulen", "Hofman", "Bosman", "Wolters", "Sanders"),
-    *("Yılmaz", "El Idrissi", "Nguyen", "Kaya", "Öztürk", "Müller", "Pérez", "'t Hart", "van 't Hof", "in 't Veld"),
+    *(
+        "Y\u0131lmaz",
+        "El Idrissi",
+        "Nguyen",
+        "Kaya",
+        "Öztürk",
+        "Müller",
+        "Pérez",
+        "'t Hart",
+        "van 't Hof",
+        "in 't Veld",
+    ),
     *("ten Brink", "ter Horst", "op den Kamp", "de Vries-Bakker", "van der Berg-de Jong", "Brønsted", "Françoise"),
 )
 TRADES: tuple[str, ...] = (
@@ -54,7 +65,14 @@ CORRESPONDENCE_GROUPS: tuple[str, ...] = (
     *("Nieuwsbrief", "Jaarrekening", "Salarisadministratie", "BTW-aangifte", "Inkomstenbelasting"),
     *("Relatiegeschenk", "Seminars", "Agrarisch", "DGA & estate planning", "Starters"),
 )
-JOB_TITLES: tuple[str, ...] = ("Directeur", "Eigenaar", "Administrateur", "Hoofd financiën", "Secretaresse", "Bedrijfsleider")
+JOB_TITLES: tuple[str, ...] = (
+    "Directeur",
+    "Eigenaar",
+    "Administrateur",
+    "Hoofd financiën",
+    "Secretaresse",
+    "Bedrijfsleider",
+)
 
 
 def weights(words: Sequence[object]) -> list[float]:

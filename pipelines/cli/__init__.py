@@ -1,0 +1,15 @@
+"""The `enlist` command: thin commands over the packages that do the work.
+
+app.py        the application, and `main` with its exit codes
+output.py     tables, JSON, masked addresses, progress
+running.py    runs selections of the Dagster jobs on the home's instance
+options.py    options that many commands share
+planning.py pushing.py looking.py checking.py serving.py demo.py     the commands
+
+Does not belong here: anything a test or an asset would want to call. Starting must stay quick: a command imports what
+it needs inside its own function (`enlist --help` loads neither Dagster nor DuckDB).
+"""
+
+from pipelines.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,78 @@
+"""The application: its commands in the order in which people need them, and `main` with its exit codes.
+
+Belongs here: registering commands, turning errors into one sentence and a code. Does not: any command.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import typer
+
+from pipelines.cli import checking, demo, looking, planning, pushing, serving
+from pipelines.cli.output import Output
+from pipelines.errors import EnlistError, Interrupted
+
+HELP = """Keep mailing audiences in step with a CRM, and bring consent and statistics back.
+
+Begin with `enlist demo`. Then: `enlist check`, `enlist plan SYNC`, `enlist show PLAN`, `enlist push SYNC`.
+
+Exit codes: 0 done or nothing to do, 1 findings (check), 2 unusable input or configuration, 3 the plan is unsafe or
+stale, 4 some rows were refused, 5 the provider or the CRM can't be reached, 6 busy, 130 interrupted.
+"""
+
+COMMANDS: tuple[Callable[..., Any], ...] = (
+    demo.demo,
+    looking.status,
+    checking.check,
+    planning.plan,
+    looking.plans,
+    looking.show,
+    pushing.push,
+    pushing.sync,
+    pushing.stats,
+    looking.failures,
+    serving.sandbox,
+    serving.ui,
+)
+
+app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+for command in COMMANDS:
+    app.command(name=command.__name__)(command)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code; no traceback reaches a user."""
+    output = Output(is_json="--json" in sys.argv[1:], reveal="--reveal" in sys.argv[1:])
+    try:
+        code = app(standalone_mode=False)
+    except EnlistError as error:
+        code = output.fail(error)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        code = output.fail(Interrupted("Stopped."))
+    except click.exceptions.UsageError as error:
+        code = _usage(output, error)
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
+    except OSError as error:
+        code = output.fail(EnlistError(f"{error.strerror or error}.", where=str(error.filename or "")))
+    except Exception as error:
+        code = output.fail(_unforeseen(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(output: Output, error: click.exceptions.UsageError) -> int:
+    command = error.ctx.command_path if error.ctx else "enlist"
+    return output.fail(EnlistError(error.format_message(), where=command, do=f"See {command} --help."))
+
+
+def _unforeseen(error: Exception) -> EnlistError:
+    """A defect of ours: named, not hidden, without the values that a traceback would print."""
+    frame = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else ""
+    return EnlistError(
+        f"something unforeseen went wrong ({type(error).__name__}).", where=place, do="Please report it with this line."
+    )

@@ -1,0 +1,100 @@
+"""`enlist demo`: the whole loop on the sample syncs and the sandbox, and what to look at next.
+
+Belongs here: the order of the demo and its summary. Does not: the samples (sandbox/samples/), the loop (the pipeline).
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from pipelines.cli.options import HomeOption, JsonOption
+from pipelines.cli.output import Output
+from pipelines.cli.planning import described, latest_plan, show_holds
+from pipelines.cli.pushing import campaign_figures, outcomes_of, show_campaigns, show_outcomes
+from pipelines.cli.serving import refuse_real_accounts, start_sandbox
+from pipelines.config import Home, find_root, load_home
+from pipelines.sync.plans import Plan
+
+
+def demo(home: HomeOption = None, json: JsonOption = False) -> int:
+    """Run the whole loop on the default home: CRM to audience to campaigns to marts. Nothing leaves this machine."""
+    from pipelines.cli.running import Runner
+
+    output = Output(is_json=json)
+    loaded = load_home(find_root(home))
+    refuse_real_accounts(loaded)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        start_sandbox(loaded, stack, output)
+        _write_samples(loaded, output)
+        with output.progress():
+            runner = Runner(loaded)
+        results = [_loop(loaded, runner, name, output) for name in sorted(loaded.syncs)]
+    _summary(output, loaded, results, time.monotonic() - began)
+    refused = sum(row["count"] for result in results for row in result["outcomes"] if row["outcome"] == "refused")
+    return output.finish({"syncs": results, "refused": refused})
+
+
+def _write_samples(home: Home, output: Output) -> None:
+    from pipelines.sandbox.samples import write_samples
+
+    for path in write_samples(home.root):
+        output.say(f"Sample CRM: {path.relative_to(home.root)}")
+
+
+def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
+    """One sync from CRM to statistics; the first plan is accepted, as a person would after looking."""
+    with output.progress():
+        run_id = runner.run(sync, "members", push={"by": "demo", "accept": ["first_run"]})
+    made = latest_plan(home, sync)
+    outcomes = outcomes_of(home, run_id)
+    _say_planned(output, made)
+    show_outcomes(output, sync, outcomes)
+    sent = _send_campaigns(home, sync)
+    if sent:
+        output.say(f"Somebody sends {sent} campaigns at the provider; people open, click, bounce and opt out ...")
+    with output.progress():
+        runner.run(sync, "stats")
+    figures = campaign_figures(home, sync)
+    return {"sync": sync, "run_id": run_id, "plan": described(made), "outcomes": outcomes, "campaigns": figures}
+
+
+def _send_campaigns(home: Home, sync: str) -> int:
+    from pipelines.config import MailchimpConnection
+    from pipelines.ledger.pins import pinned
+    from pipelines.sandbox.marketer import send_mailchimp_campaigns
+
+    connection = home.connection(home.sync(sync).to.connection)
+    pin = pinned(home.ledger, sync)
+    if not isinstance(connection, MailchimpConnection) or connection.url is None or pin is None:
+        return 0
+    return send_mailchimp_campaigns(connection.url, connection.api_key.get_secret_value(), pin["audience_id"])
+
+
+def _say_planned(output: Output, made: Plan) -> None:
+    output.say()
+    output.say(f"[bold]{made.sync}[/bold]")
+    if made.size:
+        output.say(f"Planned {made.size:,} changes for {made.wanted_count:,} members, {made.calls:,} calls:")
+        output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
+    else:
+        output.say(f"Planned [bold]zero changes[/bold]: both sides agree on {made.wanted_count:,} members.")
+    show_holds(output, made.hold_counts)
+    if made.stranger_count:
+        output.say(f"{made.stranger_count:,} members of the audience are not ours and were left alone.")
+
+
+def _summary(output: Output, home: Home, results: Sequence[dict[str, Any]], seconds: float) -> None:
+    for result in results:
+        output.say()
+        show_campaigns(output, result["campaigns"])
+    first = results[0]["sync"] if results else "SYNC"
+    output.say()
+    output.say(f"[green]✓[/green] Done in {seconds:.0f} seconds. What to open:")
+    output.say(f"  {home.analytics}  the tables, for DuckDB, pandas or any tool that reads DuckDB 1.x")
+    output.say(f"  {home.ledger}  every change and every opt-out, for good")
+    output.say("What to type next:")
+    output.say("  enlist ui                     the lineage, runs and schedules")
+    output.say(f"  enlist show {results[0]['plan']['plan_id'] if results else 'PLAN'}")
+    output.say(f"  enlist failures {first}")

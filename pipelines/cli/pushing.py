@@ -1,0 +1,195 @@
+"""`enlist push`, `enlist sync` and `enlist stats`: the commands that reach out.
+
+Belongs here: the commands, and how a push is shown. Does not: pushing (sync/push.py).
+"""
+
+import sys
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, SyncArgument
+from pipelines.cli.output import Output, escape
+from pipelines.cli.planning import described, latest_plan, show_plan
+from pipelines.config import Home, find_root, load_home
+from pipelines.errors import ConfigError
+
+AcceptOption = Annotated[
+    list[str] | None,
+    typer.Option("--accept", metavar="RULE", help="Lift this safety rule for this one plan; again for more."),
+]
+
+
+def push(
+    sync: SyncArgument,
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="ID", help="The plan to push.", show_default="the newest")
+    ] = None,
+    accept: AcceptOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Push only the first N members: a canary.")] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="Push only this address; - reads it from stdin.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Send exactly a plan that was made before, or a canary part of it.
+
+    A plan that was applied before is done: nothing is sent, exit code 0.
+    """
+    output = Output(is_json=json)
+    loaded = load_home(find_root(home))
+    request = {"plan_id": plan, "accept": known_rules(accept), "limit": limit, "only": hashed(only)}
+    return _run(output, loaded, sync, ("push", "marts"), request)
+
+
+def sync(sync: SyncArgument, accept: AcceptOption = None, home: HomeOption = None, json: JsonOption = False) -> int:
+    """Plan, then push if the plan is safe: what the schedule runs."""
+    output = Output(is_json=json)
+    loaded = load_home(find_root(home))
+    return _run(output, loaded, sync, None, {"accept": known_rules(accept)})
+
+
+def stats(sync: AnySyncArgument = None, home: HomeOption = None, json: JsonOption = False) -> int:
+    """Bring campaigns, opens, clicks, bounces and opt-outs home, and build the marts."""
+    from pipelines.cli.running import Runner
+
+    output = Output(is_json=json)
+    loaded = load_home(find_root(home))
+    chosen = [loaded.sync(sync).sync] if sync else sorted(loaded.syncs)
+    with output.progress():
+        runner = Runner(loaded)
+        runs = {name: runner.run(name, "stats") for name in chosen}
+    figures = [row for name in chosen for row in campaign_figures(loaded, name)]
+    show_campaigns(output, figures)
+    output.say(f"Tables: {loaded.analytics}")
+    return output.finish({"runs": runs, "campaigns": figures})
+
+
+def known_rules(accept: list[str] | None) -> list[str]:
+    """The rules to lift; `ConfigError` for one that does not exist or that nothing lifts."""
+    from pipelines.config.problems import suggest
+    from pipelines.sync.safety import ACCEPTABLE
+
+    for rule in accept or []:
+        if rule not in ACCEPTABLE:
+            raise ConfigError(f"there is no rule {rule!r} to accept.", where="--accept", do=suggest(rule, ACCEPTABLE))
+    return accept or []
+
+
+def hashed(only: str | None) -> str | None:
+    """The address as a run may carry it: the md5 of its email_key, so that no run's configuration names a person."""
+    if only is None:
+        return None
+    from pipelines.quality.addresses import judge
+    from pipelines.sync.push import hash_of
+
+    address = sys.stdin.readline().strip() if only == "-" else only
+    verdict = judge(address)
+    if verdict.email_key is None or verdict.verdict == "wrong":
+        raise ConfigError("this is not an address.", where="--only", do=verdict.detail or "")
+    return hash_of(verdict.email_key)
+
+
+def _run(output: Output, home: Home, sync: str, stages: tuple[str, ...] | None, request: dict[str, Any]) -> int:
+    from pipelines.cli.running import Runner, who
+    from pipelines.errors import UnsafePlan
+
+    home.sync(sync)
+    push_config = {name: value for name, value in request.items() if value is not None} | {"by": who()}
+    try:
+        with output.progress():
+            run_id = Runner(home).run(sync, "members", stages=stages, push=push_config)
+    except UnsafePlan:
+        if stages is None and not output.is_json:
+            show_plan(output, latest_plan(home, sync))
+        raise
+    made = latest_plan(home, sync)
+    if stages is None:
+        show_plan(output, made)
+    outcomes = outcomes_of(home, run_id)
+    show_outcomes(output, sync, outcomes)
+    totals = Counter[str]()
+    for row in outcomes:
+        totals[row["outcome"]] += row["count"]
+    code = 4 if totals["refused"] else 0
+    return output.finish(
+        {"run_id": run_id, "plan": described(made), "outcomes": outcomes, "totals": dict(totals)}, exit_code=code
+    )
+
+
+def outcomes_of(home: Home, run_id: str) -> list[dict[str, Any]]:
+    """What became of a run's changes: rows of op, outcome, code and count."""
+    from pipelines.warehouse import Warehouse, rows
+
+    with Warehouse(home).open() as connection:
+        return rows(
+            connection,
+            """
+            select op, outcome, code, any_value(remedy) as remedy, count(*) as count
+            from ledger.pushes where run_id = ? group by op, outcome, code order by op, outcome, code
+            """,
+            [run_id],
+        )
+
+
+def show_outcomes(output: Output, sync: str, outcomes: list[dict[str, Any]]) -> None:
+    """What was sent, and what the provider did not take and why."""
+    if not outcomes:
+        output.say(f"[green]✓[/green] {sync}: nothing to send.")
+        return
+    applied = sum(row["count"] for row in outcomes if row["outcome"] == "applied")
+    total = sum(row["count"] for row in outcomes)
+    output.say(f"[green]✓[/green] {sync}: {applied:,} of {total:,} changes applied.")
+    for row in outcomes:
+        if row["outcome"] != "applied":
+            remedy = f" {escape(row['remedy'])}" if row["remedy"] else ""
+            output.say(f"  [yellow]{row['count']:,} {row['op']} {row['outcome']}[/yellow]: {row['code']}.{remedy}")
+    if any(row["outcome"] == "refused" for row in outcomes):
+        output.say(f"  Who, and what to do: enlist failures {sync}")
+
+
+def campaign_figures(home: Home, sync: str) -> list[dict[str, Any]]:
+    """The campaigns of a sync's audience with their rates, newest first."""
+    from pipelines.warehouse import Warehouse, rows
+
+    with Warehouse(home).open() as connection:
+        return rows(
+            connection,
+            f"""
+            select
+                settings.sync, name, subject, sent_at, sent_count, delivered_count, unique_human_opens, open_rate,
+                unique_clicks, click_rate, opt_outs, hard_bounces + soft_bounces as bounces,
+            from marts.campaigns
+            inner join sync_{home.sync(sync).sync}.settings as settings using (connection, audience_id)
+            order by sent_at desc
+            """,
+        )
+
+
+def show_campaigns(output: Output, figures: list[dict[str, Any]]) -> None:
+    """Campaigns as a table."""
+    if not figures:
+        output.say("No campaign was sent yet.")
+        return
+    shown = [
+        {**row, "open_rate": _percent(row["open_rate"]), "click_rate": _percent(row["click_rate"])} for row in figures
+    ]
+    output.table(
+        shown,
+        {
+            "name": "campaign",
+            "sent_at": "sent",
+            "sent_count": "recipients",
+            "delivered_count": "delivered",
+            "open_rate": "opened",
+            "click_rate": "clicked",
+            "opt_outs": "opt-outs",
+            "bounces": "bounces",
+        },
+    )
+
+
+def _percent(rate: float | None) -> str | None:
+    return None if rate is None else f"{rate:.1%}"

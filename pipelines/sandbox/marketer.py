@@ -1,0 +1,91 @@
+"""The person at the provider who writes and sends campaigns, for rehearsals: plain API calls, as anybody's.
+
+Belongs here: a few sample campaigns in a sandbox's audience. Does not: what recipients do with them (people.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from pipelines.errors import TransientError
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A campaign to send: its folder is its category (I11)."""
+
+    title: str
+    subject: str
+    folder: str
+    links: tuple[str, ...]
+
+    @property
+    def html(self) -> str:
+        """The mail: a paragraph with each link."""
+        return "".join(f'<p><a href="{link}">Lees meer</a></p>' for link in self.links)
+
+
+DRAFTS = (
+    Draft(
+        "Nieuwsbrief oktober",
+        "Wat verandert er per 1 januari?",
+        "Nieuwsbrief",
+        ("https://accountant.example/btw", "https://accountant.example/lonen", "https://accountant.example/agenda"),
+    ),
+    Draft(
+        "Uitnodiging seminar",
+        "U bent uitgenodigd: seminar opvolging",
+        "Uitnodigingen",
+        ("https://accountant.example/seminar", "https://accountant.example/route"),
+    ),
+    Draft(
+        "Nieuwsbrief november",
+        "Het jaareinde in vijf stappen",
+        "Nieuwsbrief",
+        ("https://accountant.example/jaareinde",),
+    ),
+)
+
+
+def send_mailchimp_campaigns(root: str, api_key: str, audience_id: str, drafts: Sequence[Draft] = DRAFTS) -> int:
+    """Send the drafts to the audience unless it has had campaigns before; how many were sent.
+
+    `root` is the root of the host as in connections.yaml.
+    """
+    with requests.Session() as session:
+        session.auth = ("marketer", api_key)
+        base = f"{root}/3.0"
+        known = _call(session, "GET", f"{base}/campaigns", params={"list_id": audience_id, "count": 1})
+        if known["total_items"]:
+            return 0
+        folders = {name: _folder(session, base, name) for name in sorted({draft.folder for draft in drafts})}
+        for draft in drafts:
+            _send(session, base, audience_id, draft, folders[draft.folder])
+    return len(drafts)
+
+
+def _folder(session: requests.Session, base: str, name: str) -> str:
+    return str(_call(session, "POST", f"{base}/campaign-folders", json={"name": name})["id"])
+
+
+def _send(session: requests.Session, base: str, audience_id: str, draft: Draft, folder_id: str) -> None:
+    settings = {
+        "subject_line": draft.subject,
+        "title": draft.title,
+        "from_name": "Accountant",
+        "reply_to": "info@accountant.example",
+        "folder_id": folder_id,
+    }
+    body = {"type": "regular", "recipients": {"list_id": audience_id}, "settings": settings}
+    campaign_id = _call(session, "POST", f"{base}/campaigns", json=body)["id"]
+    _call(session, "PUT", f"{base}/campaigns/{campaign_id}/content", json={"html": draft.html})
+    _call(session, "POST", f"{base}/campaigns/{campaign_id}/actions/send")
+
+
+def _call(session: requests.Session, method: str, url: str, **arguments: Any) -> Any:
+    answer = session.request(method, url, timeout=(5, 60), **arguments)
+    if not answer.ok:
+        raise TransientError(f"the sandbox answered {answer.status_code} to the sample campaigns.", where=url)
+    return answer.json() if answer.content else None
