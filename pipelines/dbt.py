@@ -92,6 +92,8 @@ def _invoke(
     flags = ["--no-send-anonymous-usage-stats", "--log-level", "none", "--log-level-file", "warn"]
     with _environment(database), _let_go():
         outcome = dbtRunner().invoke([*arguments, *flags, *(str(part) for pair in common.items() for part in pair)])
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
     if outcome.exception is not None:
         raise EnlistError(
             f"dbt could not start: {_sentence(str(outcome.exception))}", where=f"dbt_project ({name})"

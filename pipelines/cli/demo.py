@@ -13,7 +13,7 @@ from pipelines.cli.output import Output
 from pipelines.cli.planning import described, latest_plan, show_holds
 from pipelines.cli.pushing import campaign_figures, outcomes_of, show_campaigns, show_outcomes
 from pipelines.cli.serving import refuse_real_accounts, start_sandbox
-from pipelines.config import Home, find_root, load_home
+from pipelines.config import Home, MailchimpConnection, find_root, load_home
 from pipelines.sync.plans import Plan
 
 
@@ -27,7 +27,8 @@ def demo(home: HomeOption = None, json: JsonOption = False) -> int:
     began = time.monotonic()
     with ExitStack() as stack:
         start_sandbox(loaded, stack, output)
-        _write_samples(loaded, output)
+        if _write_samples(loaded, output):
+            _make_past(loaded)
         with output.progress():
             runner = Runner(loaded)
         results = [_loop(loaded, runner, name, output) for name in sorted(loaded.syncs)]
@@ -36,11 +37,29 @@ def demo(home: HomeOption = None, json: JsonOption = False) -> int:
     return output.finish({"syncs": results, "refused": refused})
 
 
-def _write_samples(home: Home, output: Output) -> None:
+def _write_samples(home: Home, output: Output) -> bool:
+    """Whether there was anything to write: the first demo of this home."""
     from pipelines.sandbox.samples import write_samples
 
-    for path in write_samples(home.root):
+    written = write_samples(home.root)
+    for path in written:
         output.say(f"Sample CRM: {path.relative_to(home.root)}")
+    return bool(written)
+
+
+def _make_past(home: Home) -> None:
+    """Two people of the CRM whom the audience knew before: one opted out, one was deleted for good."""
+    from pipelines.providers.loading import connected, resolve
+    from pipelines.sandbox.marketer import make_mailchimp_past
+    from pipelines.sandbox.samples import known_before
+
+    for name, addresses in known_before(home.root).items():
+        sync = home.sync(name)
+        connection = home.connection(sync.to.connection)
+        if isinstance(connection, MailchimpConnection) and connection.url:
+            with connected(home, sync.to.connection) as provider:
+                audience_id = resolve(provider, home, sync).audience_id
+            make_mailchimp_past(connection.url, connection.api_key.get_secret_value(), audience_id, addresses)
 
 
 def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
@@ -61,7 +80,6 @@ def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
 
 
 def _send_campaigns(home: Home, sync: str) -> int:
-    from pipelines.config import MailchimpConnection
     from pipelines.ledger.pins import pinned
     from pipelines.sandbox.marketer import send_mailchimp_campaigns
 

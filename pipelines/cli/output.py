@@ -27,6 +27,7 @@ from pipelines import progress
 from pipelines.errors import EnlistError
 
 ADDRESS = re.compile(r"[^\s\"'<>,;:{}\[\]()]+@[^\s\"'<>,;:{}\[\]()]+")
+NO_TERMINAL = 140
 STAGES = {
     "extract": "extracting",
     "check": "checking",
@@ -45,8 +46,8 @@ class Output:
     def __init__(self, *, is_json: bool, reveal: bool = False) -> None:
         self.is_json = is_json
         self.reveal = reveal
-        self._console = Console(quiet=is_json, highlight=False)
-        self._errors = Console(stderr=True, quiet=is_json, highlight=False)
+        self._console = _console(quiet=is_json)
+        self._errors = _console(quiet=is_json, stderr=True)
 
     def say(self, line: str = "") -> None:
         """A line for people; Rich's markup is understood."""
@@ -140,6 +141,12 @@ class _Bar:
 
     def advance(self, what: str, done: int, total: int | None) -> None:
         self._bar.update(self._task, completed=done, total=total, description=f"{self._where}, {what}")
+
+
+def _console(*, quiet: bool, stderr: bool = False) -> Console:
+    """A console as wide as the terminal; a pipe or a log has no width, so it gets one that tables fit in."""
+    console = Console(quiet=quiet, stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(quiet=quiet, stderr=stderr, highlight=False, width=NO_TERMINAL)
 
 
 def mask(address: str) -> str:

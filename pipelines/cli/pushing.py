@@ -159,12 +159,13 @@ def campaign_figures(home: Home, sync: str) -> list[dict[str, Any]]:
             connection,
             f"""
             select
-                settings.sync, name, subject, sent_at, sent_count, delivered_count, unique_human_opens, open_rate,
+                $sync as sync, name, subject, sent_at, sent_count, delivered_count, unique_human_opens, open_rate,
                 unique_clicks, click_rate, opt_outs, hard_bounces + soft_bounces as bounces,
             from marts.campaigns
-            inner join sync_{home.sync(sync).sync}.settings as settings using (connection, audience_id)
+            semi join sync_{home.sync(sync).sync}.settings using (connection, audience_id)
             order by sent_at desc
             """,
+            {"sync": sync},
         )
 
 

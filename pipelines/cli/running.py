@@ -54,7 +54,7 @@ class Runner:
             keys = [key for key in job.asset_layer.executable_asset_keys if key.path[1] in stages]
         ops: dict[str, Any] = {}
         if push is not None:
-            ops[f"{sync}__push__changes"] = {"config": dict(push)}
+            ops[f"{sync}__push__pushes"] = {"config": dict(push)}
         with _quiet(), _stoppable():
             try:
                 result = job.execute_in_process(

@@ -51,7 +51,9 @@ def ui(
     with ExitStack() as stack:
         start_sandbox(loaded, stack, output)
         output.say(f"The Dagster UI opens at http://127.0.0.1:{port}; Ctrl-C ends it.")
-        command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", str(REPO / "workspace.yaml")]
+        # `dagster dev` is what dagster-webserver brings; its successor `dg dev` is a package of its own.
+        quiet = ["-W", "ignore::UserWarning", "-W", "ignore::FutureWarning"]
+        command = [sys.executable, *quiet, "-m", "dagster", "dev", "-w", str(REPO / "workspace.yaml")]
         environment = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"}
         code = subprocess.call(  # noqa: S603 our own interpreter's dagster
             [*command, "-h", "127.0.0.1", "-p", str(port)], env=environment, cwd=REPO

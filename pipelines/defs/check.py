@@ -81,7 +81,7 @@ def suite_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        deps=[names.sync_key(sync.sync, "map", "records"), names.sync_key(sync.sync, "map", "wanted")],
+        deps=[names.sync_key(sync.sync, "map", "map_records"), names.sync_key(sync.sync, "map", "map_wanted")],
         group_name=sync.sync,
         description="Volume, keys, bad addresses and empty fields, judged. One row per expectation.",
         kinds={"python", "greatexpectations"},

@@ -39,7 +39,7 @@ def source_of(source: str, table: str, *, is_after_push: bool) -> tuple[Stage, s
     The ledger is brought up to date twice: before the plan, which reads it, and after the push, for the marts.
     """
     if source == "ledger":
-        return ("push", "changes") if is_after_push else ("check", "consent")
+        return ("push", "pushes") if is_after_push else ("check", "consent")
     return SOURCES[source, table]
 
 

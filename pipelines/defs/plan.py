@@ -23,8 +23,8 @@ def frozen_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         deps=[
-            names.sync_key(sync.sync, "plan", "changes"),
-            names.sync_key(sync.sync, "plan", "holds"),
+            names.sync_key(sync.sync, "plan", "plan_changes"),
+            names.sync_key(sync.sync, "plan", "plan_holds"),
             names.sync_key(sync.sync, "check", "suite"),
         ],
         group_name=sync.sync,

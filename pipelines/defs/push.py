@@ -29,7 +29,7 @@ class PushConfig(dg.Config):
 
 def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     """What was sent, and what became of it."""
-    key = names.sync_key(sync.sync, "push", "changes")
+    key = names.sync_key(sync.sync, "push", "pushes")
     check = dg.AssetCheckSpec(
         "every_change_was_taken", asset=key, description="True when the provider refused nothing and nothing was left."
     )
@@ -44,7 +44,7 @@ def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         check_specs=[check],
         required_resource_keys={names.run_lock(sync.sync)},
     )
-    def changes(context: dg.AssetExecutionContext, config: PushConfig) -> dg.MaterializeResult:
+    def pushes(context: dg.AssetExecutionContext, config: PushConfig) -> dg.MaterializeResult:
         progress.stage(sync.sync, "push")
         warehouse = Warehouse(home)
         request = Request(config.plan_id, tuple(config.accept), config.by, config.limit, config.only)
@@ -65,7 +65,7 @@ def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
             ],
         )
 
-    return changes
+    return pushes
 
 
 def _metadata(result: Result) -> dict[str, object]:

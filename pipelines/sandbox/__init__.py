@@ -7,6 +7,7 @@
     backstage.py   the envelope of the server's own pages
     clock.py       the time as the simulators see it
     mailchimp/     Mailchimp Marketing API 3.0
+    samples/       the sample CRMs of the default home
 
 Belongs here: imitations, written from the contracts alone. Does not: anything of Enlist's own clients; a simulator
 is never bent to fit a client.

@@ -1,8 +1,10 @@
-"""The person at the provider who writes and sends campaigns, for rehearsals: plain API calls, as anybody's.
+"""The person who works at the provider by hand, for rehearsals: plain API calls, as anybody's.
 
-Belongs here: a few sample campaigns in a sandbox's audience. Does not: what recipients do with them (people.py).
+Belongs here: what was in the audience before the first sync, and a few sample campaigns. Does not: what recipients do
+with them (mailchimp/people.py).
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +66,27 @@ def send_mailchimp_campaigns(root: str, api_key: str, audience_id: str, drafts: 
         for draft in drafts:
             _send(session, base, audience_id, draft, folders[draft.folder])
     return len(drafts)
+
+
+def make_mailchimp_past(root: str, api_key: str, audience_id: str, addresses: Sequence[str]) -> None:
+    """Give an audience a past: of the addresses, the first joined and opted out, the second was deleted for good.
+
+    Both are in the CRM as well. Nobody may subscribe the one, and Mailchimp refuses the other (contract, section 5).
+    """
+    opted_out, deleted = addresses
+    with requests.Session() as session:
+        session.auth = ("marketer", api_key)
+        members = f"{root}/3.0/lists/{audience_id}/members"
+        for address in (opted_out, deleted):
+            _call(session, "POST", members, json={"email_address": address, "status": "subscribed"})
+        backstage = f"{root.rpartition('/')[0]}/sandbox/mailchimp/act"
+        _call(session, "POST", backstage, json={"list_id": audience_id, "email": opted_out, "act": "opt_out"})
+        _call(session, "POST", f"{members}/{member_hash(deleted)}/actions/delete-permanent")
+
+
+def member_hash(address: str) -> str:
+    """A member's id in Mailchimp's paths."""
+    return hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
 
 
 def _folder(session: requests.Session, base: str, name: str) -> str:

@@ -353,7 +353,8 @@ def test_tags_of_a_batch_are_added_or_synced(call: Caller) -> None:
 
 def test_a_tags_body_without_its_wrapper_is_a_204_that_does_nothing(call: Caller) -> None:
     path = f"LIST/members/{md5(ANKE)}/tags"
-    for body in ([{"name": "T", "status": "active"}], {"name": "T", "status": "active"}, {"tags": []}):
+    bodies: tuple[object, ...] = ([{"name": "T", "status": "active"}], {"name": "T", "status": "active"}, {"tags": []})
+    for body in bodies:
         assert call("POST", path, json=body).status_code == 204
     assert call("GET", path).json()["total_items"] == 0
     refused(call("POST", f"LIST/members/{md5('x@post.example')}/tags", json={"tags": []}), 404, "Resource Not Found")

@@ -81,7 +81,7 @@ records_{{ loop.index0 }} as (
 records as (
     {% for source in var('sources') -%}
     select * from records_{{ loop.index0 }}
-    {{ 'union all by name' if not loop.last }}
+    {{ 'union all by name ' if not loop.last }}
     {%- else -%}
     select
         '' as entity, 0 as entity_order, '' as contact_key, '' as owner, '' as address, false as is_match,

@@ -171,5 +171,13 @@ select
         ['unsubscribe', 'leave', 'archive', 'rename', 'update', 'add', 'join', 'untag', 'tag'], changes.op
     ) as step,
 from changes
+-- Labels wait with a member whom the provider does not take.
+anti join (
+    select changes.email_key
+    from changes
+    inner join refused using (op, email_key, after)
+    where changes.op in ('add', 'rename')
+) as not_taken
+    on changes.email_key = not_taken.email_key and changes.op not in ('add', 'rename')
 left join refused
     on changes.op = refused.op and changes.email_key = refused.email_key and changes.after = refused.after

@@ -2,16 +2,17 @@
 
     simulator.py   the simulator as an object: what the server and the tests hold
     routes.py      every path and verb, authentication, the envelope of answers and refusals
-    query.py       paging, filters, fields and exclude_fields
-    problems.py    refusals in Mailchimp's words
+    query.py       the body and the query of a call: paging, filters, fields and exclude_fields
+    lookup.py      what a path names, or the 404; links.py: _links; problems.py: refusals in Mailchimp's words
     switches.py    what the contract leaves open, one switch each
     model.py       the documents; state.py: all of them, indexed, with the history
-    addresses.py   which addresses are refused
+    schema.py      the form of a member's body; addresses.py: which addresses are refused
     values.py      what a merge field takes and keeps
     members.py     the rules of members: adding, updating, renaming, transitions
     member_document.py, member_routes.py   how a member looks; the member endpoints
     batch.py       POST /lists/{id}
-    audiences.py, fields.py, groups.py, segments.py, campaigns.py, reports.py   the other endpoints
+    audiences.py, fields.py, groups.py, segments.py, campaigns.py   the other endpoints
+    reports.py, report_details.py, totals.py   reports, who did what, and their sums
     people.py      what recipients do after a send; acts.py: what people and marketers do by hand
     admin.py       the back stage: /sandbox/mailchimp/...
     seeding.py     what a fresh sandbox holds

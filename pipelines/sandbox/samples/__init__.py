@@ -5,6 +5,8 @@ auditcase.py   the accountants' CRM of the sync auditcase_mailchimp, with dutch.
 Belongs here: which sample belongs where in the default home. Does not: what a sample holds (its module).
 """
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from pipelines.sandbox.samples.auditcase import write_auditcase
@@ -18,3 +20,15 @@ def write_samples(home: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_auditcase(path)
     return [path]
+
+
+def known_before(home: Path) -> dict[str, tuple[str, str]]:
+    """For each sample sync two addresses of its CRM whose owners the provider knew before the first sync."""
+    query = """
+        select ContactEMailRE from persons
+        where KoppelenMetMailChimp = 'Ja' and ContactEMailRE like '%.%@%.example' and OverledenOp is null
+        order by PersonId limit 2
+    """
+    with closing(sqlite3.connect(home / "crm" / "auditcase.db")) as connection:
+        (first,), (second,) = connection.execute(query).fetchall()
+    return {"auditcase_mailchimp": (first, second)}

@@ -1,0 +1,38 @@
+# The environment is made once and again whenever the lock file or pyproject.toml changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test ui check lint lock clean
+
+demo: $(INSTALLED)  ## the whole loop on sample data and the built-in sandbox
+	$(BIN)/enlist demo
+
+ui: $(INSTALLED)  ## the Dagster UI with the sandbox beside it
+	$(BIN)/enlist ui
+
+test: $(INSTALLED) lint  ## everything that CI checks
+	DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
+	$(BIN)/pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lock:  ## resolve the versions anew
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-header --no-emit-index-url \
+		--no-emit-find-links --no-annotate --quiet --output-file constraints.txt
+
+clean:  ## throw away what a demo made
+	rm -rf data/crm data/ledger data/landing data/reports data/sandbox data/logs data/.locks data/*.duckdb data/*.duckdb.*
+	git clean -fdXq data/dagster_home
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Enlist needs Python 3.11 to 3.13: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
