@@ -49,9 +49,10 @@ def _write_samples(home: Home, output: Output) -> bool:
 
 def _make_past(home: Home) -> None:
     """Two people of the CRM whom the audience knew before: one opted out, one was deleted for good."""
-    from pipelines.providers.loading import connected, resolve
+    from pipelines.providers.loading import connected
     from pipelines.sandbox.marketer import make_mailchimp_past
     from pipelines.sandbox.samples import known_before
+    from pipelines.sync.audience import resolve
 
     for name, addresses in known_before(home.root).items():
         sync = home.sync(name)

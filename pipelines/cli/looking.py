@@ -32,8 +32,8 @@ def status(home: HomeOption = None, json: JsonOption = False) -> int:
         {
             "sync": "sync",
             "state": "state",
-            "last_push_at": "last push",
-            "next_run_at": "next run",
+            "last_push_at": "last push (UTC)",
+            "next_run_at": "next run (UTC)",
             "managed": "members",
             "held": "held",
             "failures": "refused",

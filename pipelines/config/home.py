@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pipelines.config.connections import Connection, SqlConnection
 from pipelines.config.document import Document, KeyPath
 from pipelines.config.problems import suggest
-from pipelines.config.sync import SyncConfig
+from pipelines.config.sync import Source, SyncConfig
 from pipelines.errors import ConfigError
 
 CONNECTIONS_FILE = "connections.yaml"
@@ -87,6 +87,11 @@ class Home:
         if name not in self.connections:
             self._unknown("connection", name, self.connections)
         return self.connections[name]
+
+    def key_of(self, source: Source) -> str:
+        """The column that identifies the records of a sync's entity."""
+        connection: Any = self.connection(source.connection)
+        return str(connection.entities[source.entity_name].key)
 
     def config_hash(self, sync: SyncConfig) -> str:
         """The sync's hash with the connections that it uses."""

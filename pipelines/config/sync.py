@@ -181,6 +181,11 @@ class Source(Strict):
         """The part of `entity` after its connection."""
         return self.entity.partition(".")[2]
 
+    @property
+    def relation(self) -> str:
+        """The warehouse table that the entity's records are loaded into."""
+        return f"crm_{self.connection}.{self.entity_name}"
+
 
 class OnExit(Strict):
     """What happens to a member we manage who is no longer wanted."""
@@ -335,6 +340,16 @@ class SyncConfig(Strict):
     write_back: Mapping[EntityName, WriteBack] = Field(default={}, description="What is written to the CRM, by entity.")
     stats: Stats = Field(default=Stats(), description="Which campaign statistics are read, and contact notes.")
     schedule: Schedule = Field(default=Schedule(), description="Three cron lines.")
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """All merge fields that the sync names, sorted."""
+        return tuple(sorted({name for source in self.sources for name in source.fields}))
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """Those whose values may only be stored as a hash (D4)."""
+        return frozenset(name for source in self.sources for name, rule in source.fields.items() if rule.secret)
 
     def config_hash(self, connections: Mapping[str, ConnectionBase]) -> str:
         """Sha256 over the sync and the connections it uses, their secrets left out.

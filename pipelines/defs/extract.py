@@ -1,6 +1,6 @@
 """Stage 1, extract: one asset per CRM entity, one per provider account, one per sync's audience.
 
-Belongs here: these assets. Does not: reading and loading (crm/loading.py, providers/loading.py).
+Belongs here: these assets. Does not: reading and loading (crm/loading.py, providers/loading.py, sync/audience.py).
 """
 
 import dagster as dg
@@ -10,7 +10,8 @@ from pipelines.config import Home, SqlConnection, SyncConfig
 from pipelines.crm.loading import load_entity
 from pipelines.defs import names
 from pipelines.defs.results import table_metadata, told
-from pipelines.providers.loading import connected, load_account, load_audience
+from pipelines.providers.loading import connected, load_account
+from pipelines.sync.audience import load_audience
 from pipelines.warehouse import Warehouse
 
 

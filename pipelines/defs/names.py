@@ -7,6 +7,7 @@ from typing import Literal
 
 import dagster as dg
 
+Line = Literal["audiences", "members", "stats"]
 Stage = Literal["extract", "check", "stage", "map", "plan", "push", "stats", "marts"]
 
 ANALYTICS = "analytics"
@@ -68,6 +69,6 @@ def run_lock(sync: str) -> str:
     return f"{sync}__run"
 
 
-def job(sync: str, line: Literal["audiences", "members", "stats"]) -> str:
+def job(sync: str, line: Line) -> str:
     """The job of one of a sync's three cron lines."""
     return f"{sync}__{line}"

@@ -4,6 +4,8 @@ Belongs here: the asset, its configuration and its check. Does not: sending (syn
 a check guards only inside its own run (style finding 1).
 """
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
@@ -68,7 +70,7 @@ def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     return pushes
 
 
-def _metadata(result: Result) -> dict[str, object]:
+def _metadata(result: Result) -> dict[str, Any]:
     outcomes = [{"op": op, "outcome": outcome, "count": count} for (op, outcome), count in result.by_op.items()]
     refusals = [{"code": code, "count": count} for code, count in result.refusals.items()]
     return {

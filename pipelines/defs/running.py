@@ -16,7 +16,7 @@ from pipelines.defs import names
 
 PROCESS_TAG = "enlist/process"
 ACTIVE = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING)
-LINES = ("audiences", "members", "stats")
+LINES: tuple[names.Line, ...] = ("audiences", "members", "stats")
 
 
 def run_lock(home: Home, sync: str) -> dg.ResourceDefinition:

@@ -73,11 +73,11 @@ PUSHES = """
 insert into ledger.pushes
 with sent as (
     select * from lines where line in ('sending', 'left')
-    qualify row_number() over (partition by change_id order by seq desc) = 1
+    qualify row_number() over (partition by run_id, change_id order by seq desc) = 1
 ),
 answers as (
     select * from lines where line = 'outcome'
-    qualify row_number() over (partition by change_id order by seq desc) = 1
+    qualify row_number() over (partition by run_id, change_id order by seq desc) = 1
 )
 select
     sent.run_id, sent.seq, sent.plan_id, sent.change_id, sent.sync, sent.connection, sent.audience_id, sent.op,
@@ -89,7 +89,7 @@ select
     coalesce(answers.provider_id, sent.provider_id), cast(answers.kept as varchar),
     coalesce(answers.written_at, sent.written_at) at time zone 'UTC'
 from sent
-left join answers on sent.change_id = answers.change_id
+left join answers on sent.run_id = answers.run_id and sent.change_id = answers.change_id
 """
 
 

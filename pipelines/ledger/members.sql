@@ -1,5 +1,7 @@
 -- ledger.members from ledger.pushes: the last word on every member that a sync ever touched.
 -- A change that was sent without an answer counts as done: the next plan starts from what the provider really has.
+-- But nobody has left, and no label is gone, before an answer says so: else a leaver whom a crash left behind would
+-- be a stranger to the next plan, and stay.
 with pushes as (
     select *, (happened_at, run_id, seq) as place
     from ledger.pushes
@@ -22,8 +24,8 @@ told as (
         end as presence,
         json_extract(after, '$.fields') as fields,
         coalesce(json_extract(kept, '$.fields'), json_extract(after, '$.fields')) as kept_fields,
-        json_extract(after, '$.tags') as tags,
-        json_extract(after, '$.groups') as groups,
+        json_extract(case when outcome = 'sending' and op in ('untag', 'leave') then before else after end, '$.tags') as tags,
+        json_extract(case when outcome = 'sending' and op in ('untag', 'leave') then before else after end, '$.groups') as groups,
     from events
 ),
 folded as (
@@ -40,6 +42,7 @@ folded as (
         coalesce(arg_max(tags, place) filter (tags is not null), '[]') as tags,
         coalesce(arg_max(groups, place) filter (groups is not null), '[]') as groups,
         arg_max(presence, place) filter (presence is not null) as presence,
+        arg_max(outcome, place) filter (presence is not null) as last_outcome,
         max(happened_at) filter (presence <> 'here') as last_left_at,
         min(happened_at) filter (presence = 'here') as first_here_at,
         max(happened_at) filter (op in ('add', 'rename') and ended_by is null) as last_here_at,
@@ -60,7 +63,7 @@ select
     md5(cast(json_object('fields', sent_fields, 'tags', tags, 'groups', groups) as varchar)) as sent_hash,
     case when presence <> 'here' then presence end as left_by,
     coalesce(last_here_at, first_here_at) as joined_at,
-    case when presence <> 'here' then last_left_at end as left_at,
+    case when presence <> 'here' and last_outcome = 'applied' then last_left_at end as left_at,
     case when presence = 'unsubscribe' then try_cast(purge_after as timestamp) end as purge_after,
 from folded
 where presence is not null

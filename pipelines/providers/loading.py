@@ -1,41 +1,16 @@
-"""What an account holds, into the warehouse: its audiences, and one audience's fields, groups and members.
+"""A provider account: opened and let go of, and what it holds brought into the warehouse.
 
-Belongs here: resolving a sync's audience and pinning it, landing and loading. Does not: one provider's API.
+Belongs here: the account and its audiences. Does not: one sync's audience (sync/audience.py), one provider's API.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-import duckdb
-
-from pipelines import clock, progress
-from pipelines.config import Home, SyncConfig
-from pipelines.config.problems import suggest
-from pipelines.errors import ConfigError
-from pipelines.landing import land
-from pipelines.ledger import pins
+from pipelines import clock
+from pipelines.config import Home
 from pipelines.providers import connect
-from pipelines.providers.base import Audience, Member, MergeField, Provider
-from pipelines.sync import settings
-from pipelines.sync.secrets import conceal
+from pipelines.providers.base import Provider
 from pipelines.warehouse import Warehouse
-
-MEMBER_COLUMNS = (
-    *("provider_id", "email", "status", "fields", "tags", "groups"),
-    *("opt_out_reason", "joined_at", "changed_at"),
-)
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """What was read of an audience."""
-
-    audience: Audience
-    members: int
-    merge_fields: int
-    groups: int
 
 
 @contextmanager
@@ -75,121 +50,3 @@ def load_account(provider: Provider, warehouse: Warehouse, connection: str) -> i
                 ],
             )
     return len(audiences)
-
-
-def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig) -> Extracted:
-    """Read the sync's audience as it is now, and write the sync's settings that go with it.
-
-    Raises `ConfigError` when the audience or a merge field that the sync names is not there, or when the sync was
-    pinned to another audience before.
-    """
-    started = clock.now()
-    account = provider.account()
-    audience = resolve(provider, home, sync)
-    pins.pin(home.ledger, sync.sync, sync.to.connection, account.account_id, audience.audience_id, audience.name)
-    merge_fields = provider.merge_fields(audience.audience_id)
-    check_fields(merge_fields, home, sync, audience)
-    groups = provider.groups(audience.audience_id)
-    total = audience.subscribed_count + audience.unsubscribed_count + audience.bounced_count
-    landed = land(
-        home.landing / "members" / sync.sync, MEMBER_COLUMNS, _rows(_members(provider, sync, audience), total)
-    )
-    with warehouse.transaction() as database:
-        _replace(database, "merge_fields", sync, audience, [_field_row(field) for field in merge_fields])
-        _replace(
-            database,
-            "groups",
-            sync,
-            audience,
-            [(group.group_id, group.name, group.category, group.key) for group in groups],
-        )
-        settings.write(
-            database,
-            sync,
-            provider.traits,
-            account_id=account.account_id,
-            audience_id=audience.audience_id,
-            extracted_at=started,
-        )
-        database.execute(f"create or replace table sync_{sync.sync}.extract_members as select * from {landed.relation}")
-    return Extracted(audience, landed.rows, len(merge_fields), len(groups))
-
-
-def resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
-    """The pinned audience, else the one whose id or name the sync gives."""
-    audiences = provider.audiences()
-    pinned = pins.pinned(home.ledger, sync.sync)
-    for audience in audiences:
-        if audience.audience_id == sync.to.audience or (pinned and audience.audience_id == pinned["audience_id"]):
-            return audience
-    named = [audience for audience in audiences if audience.name == sync.to.audience]
-    if len(named) == 1:
-        return named[0]
-    where = home.where(sync.sync, ("to", "audience"))
-    if named:
-        raise ConfigError(
-            f"{len(named)} audiences of {sync.to.connection} are called {sync.to.audience!r}.",
-            where=where,
-            do=f"Give the id of one: {', '.join(audience.audience_id for audience in named)}.",
-        )
-    raise ConfigError(
-        f"{sync.to.connection} has no audience {sync.to.audience!r}.",
-        where=where,
-        do=suggest(sync.to.audience, [audience.name for audience in audiences]) or "Create it there first.",
-    )
-
-
-def check_fields(merge_fields: Sequence[MergeField], home: Home, sync: SyncConfig, audience: Audience) -> None:
-    known = {field.name for field in merge_fields}
-    for at, source in enumerate(sync.sources):
-        for name in source.fields:
-            if name not in known:
-                raise ConfigError(
-                    f"the audience {audience.name!r} has no merge field {name}.",
-                    where=home.where(sync.sync, ("from", at, "fields", name)),
-                    do=suggest(name, sorted(known)) or "Create it at the provider.",
-                )
-
-
-def _members(provider: Provider, sync: SyncConfig, audience: Audience) -> Iterator[Sequence[Member]]:
-    secret = settings.secret_names(sync)
-    for page in provider.members(audience.audience_id, fields=settings.field_names(sync)):
-        yield [conceal(member, secret) for member in page]
-
-
-def _rows(pages: Iterator[Sequence[Member]], total: int) -> Iterator[list[tuple[str | None, ...]]]:
-    done = 0
-    for page in pages:
-        done += len(page)
-        progress.advance("members", done, max(total, done))
-        yield [
-            (
-                *(member.provider_id, member.email, member.status),
-                json.dumps(dict(sorted(member.fields.items())), ensure_ascii=False, separators=(",", ":")),
-                json.dumps(member.tags, ensure_ascii=False),
-                json.dumps(member.groups, ensure_ascii=False),
-                *(member.opt_out_reason, member.joined_at, member.changed_at),
-            )
-            for member in page
-        ]
-
-
-def _field_row(field: MergeField) -> tuple[object, ...]:
-    return (
-        *(field.name, field.field_id, field.label, field.type, field.required),
-        *(field.max_bytes, list(field.choices)),
-    )
-
-
-def _replace(
-    database: duckdb.DuckDBPyConnection,
-    table: str,
-    sync: SyncConfig,
-    audience: Audience,
-    values: Sequence[tuple[object, ...]],
-) -> None:
-    key = [sync.to.connection, audience.audience_id]
-    database.execute(f"delete from extract.{table} where connection = ? and audience_id = ?", key)
-    for row in values:
-        marks = ", ".join("?" for _ in [*key, *row])
-        database.execute(f"insert into extract.{table} values ({marks})", [*key, *row])

@@ -12,14 +12,13 @@ from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.landing import sql_name, sql_text
 from pipelines.quality import addresses, suites
-from pipelines.sync.settings import field_names, key_of, relation_of
 from pipelines.warehouse import rows
 
 
 def judge_addresses(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> addresses.Counts:
     """Judge every address of the sync, the CRM's and the audience's, that was never judged before."""
     selects = [
-        f"select {sql_name(column)} as address from {relation_of(source.entity)}"
+        f"select {sql_name(column)} as address from {source.relation}"
         for source in sync.sources
         for column in source.email
     ]
@@ -31,7 +30,7 @@ def metrics(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig)
     """The figures of the sync's suite: shares from 0 to 1, counts of records."""
     found: dict[str, float] = {}
     for source in sync.sources:
-        measured = suites.source_metrics(connection, relation_of(source.entity), key_of(home, source))
+        measured = suites.source_metrics(connection, source.relation, home.key_of(source))
         found |= {f"{source.entity} {name}": float(number) for name, number in measured.items()}
     schema = f"sync_{sync.sync}"
     shares = rows(
@@ -44,7 +43,7 @@ def metrics(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig)
         """,
     )[0]
     found["bad addresses"] = _share(shares["bad"], shares["asked"])
-    for name in field_names(sync):
+    for name in sync.field_names:
         path = sql_text(f'$."{name}"')
         empty = rows(
             connection,
@@ -68,7 +67,9 @@ def limits(sync: SyncConfig) -> list[suites.Limit]:
             suites.Limit(f"{entity} has a key everywhere", f"{entity} null_keys", maximum=0),
         ]
     allowed.append(
-        suites.Limit("few addresses are wrong or missing", "bad addresses", maximum=sync.quality.max_bad_addresses, is_share=True)
+        suites.Limit(
+            "few addresses are wrong or missing", "bad addresses", maximum=sync.quality.max_bad_addresses, is_share=True
+        )
     )
     allowed += [
         suites.Limit(f"{name} is filled in", f"empty {name}", maximum=share, is_share=True)

@@ -13,8 +13,8 @@ from pipelines.config import Home, SyncConfig
 from pipelines.crm import open_source
 from pipelines.ledger import pins
 from pipelines.providers.base import Audience, MergeField, Provider
-from pipelines.providers.loading import check_fields, connected, resolve
-from pipelines.sync.settings import field_names
+from pipelines.providers.loading import connected
+from pipelines.sync.audience import check_fields, resolve
 from pipelines.warehouse import Warehouse, has_table, rows
 
 
@@ -62,7 +62,7 @@ def _try_crm(home: Home, sync: SyncConfig) -> Iterator[str]:
 
 
 def _mapping(sync: SyncConfig, audience: Audience, merge_fields: Sequence[MergeField]) -> Iterator[Finding]:
-    named = set(field_names(sync))
+    named = set(sync.field_names)
     for field in merge_fields:
         if field.required and field.name not in named:
             yield Finding(
@@ -71,7 +71,7 @@ def _mapping(sync: SyncConfig, audience: Audience, merge_fields: Sequence[MergeF
             )
         elif field.required:
             yield Finding(
-                f"Merge field {field.name} ({field.label}) is required at the provider: rows without a value are refused.",
+                f"Merge field {field.name} ({field.label}) is required at the provider; rows without it are refused.",
                 "Map it to something that is never empty, or make it optional at the provider.",
             )
     if audience.double_opt_in and not sync.consent.double_opt_in:

@@ -18,9 +18,12 @@ def refused(connection: duckdb.DuckDBPyConnection, sync: str | None = None) -> l
         with last as (
             select * from ledger.pushes
             where sync = coalesce(?, sync) and outcome <> 'left'
-            qualify row_number() over (partition by sync, email_key, op order by happened_at desc, seq desc) = 1
+            qualify 1 = row_number() over (
+                partition by sync, email_key, op order by happened_at desc, seq desc
+            )
         )
-        select sync, entity, contact_key, owner, email, op, outcome, code, detail, remedy, can_retry, happened_at, run_id
+        select
+            sync, entity, contact_key, owner, email, op, outcome, code, detail, remedy, can_retry, happened_at, run_id,
         from last where outcome in ('refused', 'failed')
         order by happened_at desc, sync, entity, contact_key
         """,

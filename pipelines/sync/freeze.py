@@ -15,7 +15,6 @@ from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.providers.base import Traits
 from pipelines.sync import plans, safety, stale
-from pipelines.sync.settings import relation_of
 from pipelines.warehouse import rows
 
 # A row that the provider refused for good is held, not planned; see plan_holds.
@@ -180,7 +179,7 @@ def _facts(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) 
     last_rows: Mapping[str, int] = json.loads(str(last[0]["source_rows"] or "{}")) if last else {}
     return safety.Facts(
         is_first_run=not last,
-        rows={source.entity: _row_count(connection, relation_of(source.entity)) for source in sync.sources},
+        rows={source.entity: _row_count(connection, source.relation) for source in sync.sources},
         last_rows=last_rows,
         drift=stale.drift(connection, sync, str(last[0]["fields"] or "{}")) if last else (),
         failed_expectations=tuple(str(row["sentence"]) for row in failed),

@@ -17,13 +17,12 @@ from pipelines.errors import EnlistError, Interrupted, StalePlan, UnsafePlan
 from pipelines.ledger import load as ledger
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Member, Provider
+from pipelines.providers.secrets import conceal
 from pipelines.quality import addresses
 from pipelines.sync import plans, stale
 from pipelines.sync.freeze import checksum
 from pipelines.sync.plans import Plan
-from pipelines.sync.secrets import conceal
 from pipelines.sync.sending import Result, Row, Sender
-from pipelines.sync.settings import field_names, secret_names
 from pipelines.warehouse import Warehouse, rows
 
 
@@ -141,7 +140,7 @@ class Push:
         return [row for row in planned if row["email_key"] in chosen]
 
     def _clear_secrets(self, connection: Any) -> Mapping[str, Mapping[str, str]]:
-        if not secret_names(self.sync):
+        if not self.sync.secret_names:
             return {}
         found = rows(connection, f"select email_key, secrets from sync_{self.sync.sync}.map_wanted")
         return {str(row["email_key"]): json.loads(str(row["secrets"])) for row in found}
@@ -150,8 +149,8 @@ class Push:
         """Rows whose `before` no longer holds, from a re-read of the members that changed since the extract."""
         changed: list[Member] = []
         since = stale.provider_time(plan.extracted_at)
-        for page in self.provider.members(plan.audience_id, fields=field_names(self.sync), since=since):
-            changed.extend(conceal(member, secret_names(self.sync)) for member in page)
+        for page in self.provider.members(plan.audience_id, fields=self.sync.field_names, since=since):
+            changed.extend(conceal(member, self.sync.secret_names) for member in page)
         keys = {member.email: addresses.judge(member.email).email_key or "" for member in changed}
         moved = stale.moved(planned, changed, keys)
         if stale.too_many_moved(len(moved), len(planned), self.sync.safety.floor):

@@ -13,9 +13,9 @@ from typing import Any
 from pipelines import progress
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Batch, Change, Outcome, Provider
+from pipelines.providers.secrets import conceal_fields
 from pipelines.sync import plans
 from pipelines.sync.plans import Plan
-from pipelines.sync.secrets import conceal_fields
 
 Row = Mapping[str, Any]
 

@@ -67,8 +67,8 @@ def map_vars(home: Home, sync: SyncConfig) -> dict[str, Any]:
 def _source(home: Home, sync: SyncConfig, source: Source) -> dict[str, Any]:
     return {
         "entity": source.entity,
-        "relation": relation_of(source.entity),
-        "key": key_of(home, source),
+        "relation": source.relation,
+        "key": home.key_of(source),
         "owner": source.owner,
         "email": list(source.email),
         "where": source.where,
@@ -89,24 +89,3 @@ def _label(rule: TagRule | TagSplit | GroupRule | GroupSplit, category: str | No
     if isinstance(rule, TagSplit | GroupSplit):
         return {"split": rule.split, "by": rule.by, "prefix": prefix}
     return {"name": prefix + rule.name, "when": rule.when}
-
-
-def relation_of(entity: str) -> str:
-    """The warehouse table that a CRM entity's records are loaded into: crm_CONNECTION.ENTITY."""
-    connection, _, name = entity.partition(".")
-    return f"crm_{connection}.{name}"
-
-
-def key_of(home: Home, source: Source) -> str:
-    """The column that identifies the entity's records."""
-    return str(home.connections[source.connection].entities[source.entity_name].key)  # type: ignore[union-attr]
-
-
-def field_names(sync: SyncConfig) -> tuple[str, ...]:
-    """All merge fields that the sync names, sorted."""
-    return tuple(sorted({name for source in sync.sources for name in source.fields}))
-
-
-def secret_names(sync: SyncConfig) -> frozenset[str]:
-    """Those whose values may only be stored as a hash (D4)."""
-    return frozenset(name for source in sync.sources for name, rule in source.fields.items() if rule.secret)

@@ -17,7 +17,6 @@ from pipelines.config import Home, SyncConfig
 from pipelines.errors import StalePlan
 from pipelines.providers.base import Member
 from pipelines.sync.plans import Plan
-from pipelines.sync.settings import field_names
 from pipelines.warehouse import rows
 
 MAX_AGE = timedelta(hours=24)
@@ -35,7 +34,7 @@ def named_fields(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> dic
         where list_contains(?, fields.name)
         order by fields.name
         """,
-        [list(field_names(sync))],
+        [list(sync.field_names)],
     )
     return {str(row.pop("name")): row for row in found}
 

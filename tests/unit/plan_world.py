@@ -23,7 +23,7 @@ from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome, Status, Traits
 from pipelines.quality import checking
 from pipelines.sync import settings
-from pipelines.sync.secrets import conceal_fields
+from pipelines.providers.secrets import conceal_fields
 from pipelines.warehouse import rows
 
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -248,7 +248,7 @@ class World:
         }
 
     def _concealed(self, fields: Mapping[str, str]) -> dict[str, str]:
-        return dict(sorted(conceal_fields(fields, settings.secret_names(self.sync)).items()))
+        return dict(sorted(conceal_fields(fields, self.sync.secret_names).items()))
 
     def _apply(self, row: Row) -> dict[str, Any] | None:
         """What the provider does with one change, and what it says it holds then."""

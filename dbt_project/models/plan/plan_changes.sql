@@ -39,9 +39,10 @@ leaving_groups as (
         leaving_because as reason,
         members.*,
         cast(json_object('groups', groups_now) as varchar) as before,
-        cast(json_object('groups', []) as varchar) as after,
+        cast(json_object('groups', {{ pick('groups_now', '[settings.exit_group]') }}) as varchar) as after,
     from members
-    where decision = 'leave_groups' and len(groups_now) > 0
+    cross join settings
+    where decision = 'leave_groups' and len({{ pick('groups_now', '[settings.exit_group]', present=false) }}) > 0
 ),
 
 parked as (

@@ -43,8 +43,14 @@ decided as (
                 when is_managed then 'keep'
                 else 'adopt'
             end
+            when purge_after <= settings.planned_at and status = 'unsubscribed' and left_by = 'unsubscribe' then 'purge'
+            -- Who said no is silenced, also where a policy would leave them subscribed.
+            when is_managed and status in ('subscribed', 'pending') and (
+                leaving_because = 'opt_out_in_crm'
+                or is_suppressed_elsewhere
+                and (settings.mode = 'append' or settings.exit_do not in ('archive', 'unsubscribe'))
+            ) then 'silence'
             when is_managed and settings.mode = 'mirror' and is_present then case
-                when leaving_because = 'opt_out_in_crm' and status in ('subscribed', 'pending') then 'silence'
                 when leaving_because = 'opt_out_in_crm' then 'stay'
                 when settings.exit_do = 'keep' then 'stay'
                 when settings.exit_do = 'unsubscribe' and status = 'subscribed' then 'unsubscribe'
@@ -53,8 +59,9 @@ decided as (
                 when settings.exit_do in ('leave_groups', 'move_to') then 'leave_groups'
                 else 'hold_not_removable'
             end
-            when purge_after <= settings.planned_at and status = 'unsubscribed' and left_by = 'unsubscribe' then 'purge'
+            -- Whom we unsubscribed is no stranger: they wait for their clock, or stay as their policy says.
             when settings.unmanaged = 'remove' and not is_managed and list_contains(settings.removable, status)
+                and not (status = 'unsubscribed' and left_by is not distinct from 'unsubscribe')
                 then 'remove_stranger'
             else 'stay'
         end as decision,

@@ -18,7 +18,7 @@ where
     new.is_wanted
     and new.suppressed_by is null
     and new.status is null
-    and not new.is_managed
+    and (not new.is_managed or old.left_by = 'rename') -- a rename that was sent without an answer and never arrived
     and not old.is_wanted
     and old.is_managed
     and old.leaving_because = 'address_changed'

@@ -1,0 +1,351 @@
+"""What the plan does about people who said no, bounced, complained or were blocked; and who may lift that.
+
+Belongs here: consent, with the default policies and with crm_wins. Does not: writing consent events down
+(test_ledger_consent.py), an opt-out that moves along with an address (test_plan_addresses.py).
+"""
+
+from plan_stories import Cast, Stage, Story
+
+together = Stage()
+crm_wins = Stage(consent={"opt_outs": "crm_wins"})
+no_blocks = Stage(consent={"hard_bounces": "ignore"})
+within = Stage(consent={"scope": "audience"})
+confirmed = Stage(consent={"double_opt_in": True})
+
+OTHER = {"audience_id": "A2"}
+
+
+@together
+def test_an_opt_out_in_the_crm_unsubscribes_and_does_not_archive(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.want("anna", Stop="1")
+    plan = yield
+    assert plan.told == [("unsubscribe", "anna", "opt_out_in_crm")]
+    assert plan.row("unsubscribe", "anna")["after"] == {"status": "unsubscribed"}
+    yield
+    assert cast.member("anna").status == "unsubscribed"
+
+
+@together
+def test_an_opt_out_in_the_crm_beats_every_other_reason_to_leave(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.want("anna", Stop="1", Flag="Nee", Died="2026-11-01")
+    plan = yield
+    assert plan.told == [("unsubscribe", "anna", "opt_out_in_crm")]
+
+
+@together
+def test_the_opt_out_of_another_record_counts_for_its_address(cast: Cast) -> Story:
+    """Design, section 4: also of a record that `where` or `exclude` leaves out."""
+    for name in ("anna", "bert", "carl"):
+        cast.want(name)
+    yield
+    cast.want("other", Email="anna", Stop="1")
+    cast.want("left out", Email="bert", Stop="1", Flag="Nee")
+    cast.want("dead", Email="carl", Stop="1", Died="2026-11-01")
+    plan = yield
+    assert plan.told == [("unsubscribe", name, "opt_out_in_crm") for name in ("anna", "bert", "carl")]
+
+
+@together
+def test_an_opt_out_in_the_crm_that_is_taken_back_brings_the_member_back(cast: Cast) -> Story:
+    """We unsubscribed them for the CRM: it was not the person's own opt-out."""
+    cast.want("anna", Tags="a")
+    yield
+    cast.want("anna", Stop="1", Tags="a")
+    yield
+    cast.want("anna", Tags="a")
+    plan = yield
+    assert plan.told == [("add", "anna", "returned")]
+    assert plan.row("add", "anna")["before"] == {"status": "unsubscribed"}
+    yield
+    assert cast.member("anna").status == "subscribed"
+
+
+@together
+def test_somebody_new_who_objects_in_the_crm_is_never_added(cast: Cast) -> Story:
+    cast.want("anna", Stop="1")
+    plan = yield
+    assert (plan.told, plan.held) == ([], set())
+
+
+@together
+def test_a_private_member_who_objects_in_the_crm_is_not_ours_to_unsubscribe(cast: Cast) -> Story:
+    """`unmanaged: leave`: people who are not ours are never touched."""
+    cast.have("anna")
+    cast.want("anna", Stop="1")
+    plan = yield
+    assert plan.told == []
+
+
+@together
+def test_an_unsubscribed_member_is_never_resubscribed(cast: Cast) -> Story:
+    """C10, M4 and Z11, whether we managed them before or not."""
+    cast.want("anna")
+    cast.have("bert", "unsubscribed")
+    cast.want("bert")
+    yield
+    cast.turn("anna", "unsubscribed", "I get too many")
+    plan = yield
+    assert plan.told == []
+    assert plan.held == {("anna", "opted_out"), ("bert", "opted_out")}
+    for flag in ("Nee", "Ja"):
+        cast.want("anna", Flag=flag)
+        plan = yield
+        assert "add" not in [op for op, _, _ in plan.told]
+    assert plan.held == {("anna", "opted_out"), ("bert", "opted_out")}
+
+
+@together
+def test_an_opt_out_survives_the_archiving_of_its_member(cast: Cast) -> Story:
+    """F5: at the seed's vendor the opt-out is lost here."""
+    cast.want("anna")
+    yield
+    cast.turn("anna", "unsubscribed")
+    cast.drop("anna")
+    plan = yield
+    assert plan.told == [("archive", "anna", "deleted_in_crm")]
+    cast.want("anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+    assert cast.member("anna").status == "archived"
+
+
+@together
+def test_an_opt_out_survives_the_deletion_of_its_member(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.turn("anna", "unsubscribed")
+    yield
+    cast.vanish("anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+
+
+@together
+def test_an_opted_out_member_of_ours_is_still_updated(cast: Cast) -> Story:
+    """F7's reasoning: the record stays right, the status stays theirs."""
+    cast.want("anna")
+    yield
+    cast.turn("anna", "unsubscribed")
+    cast.want("anna", First="Ann", Tags="a")
+    plan = yield
+    assert plan.told == [("update", "anna", "changed")]
+    assert "status" not in plan.row("update", "anna")["after"]
+    yield
+    member = cast.member("anna")
+    assert (member.status, member.fields["FNAME"]) == ("unsubscribed", "Ann")
+
+
+@together
+def test_an_opted_out_stranger_is_not_updated(cast: Cast) -> Story:
+    cast.have("anna", "unsubscribed", fields={"FNAME": "theirs"})
+    cast.want("anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+
+
+@together
+def test_a_bounced_member_keeps_that_status_and_is_still_updated(cast: Cast) -> Story:
+    """F7."""
+    cast.want("anna")
+    yield
+    cast.turn("anna", "bounced")
+    cast.want("anna", First="Ann")
+    plan = yield
+    assert plan.told == [("update", "anna", "changed")]
+    assert plan.held == {("anna", "bounced")}
+    yield
+    member = cast.member("anna")
+    assert (member.status, member.fields["FNAME"]) == ("bounced", "Ann")
+
+
+@together
+def test_a_bounced_member_who_is_to_leave_is_held_as_not_removable(cast: Cast) -> Story:
+    """Z6: `cleaned` members can't be archived."""
+    cast.want("anna")
+    yield
+    cast.turn("anna", "bounced")
+    cast.drop("anna")
+    plan = yield
+    assert (plan.told, [hold["reason"] for hold in plan.holds]) == ([], ["not_removable"])
+
+
+@together
+def test_somebody_who_subscribed_again_by_themselves_is_kept(cast: Cast) -> Story:
+    """The provider lets nobody but the person do that; our old note of the opt-out must not undo it."""
+    cast.want("anna")
+    yield
+    cast.turn("anna", "unsubscribed")
+    yield
+    cast.turn("anna", "subscribed")
+    cast.want("anna", First="Ann")
+    plan = yield
+    assert plan.told == [("update", "anna", "changed")]
+    assert cast.member("anna").status == "subscribed"
+
+
+@together
+def test_an_opt_out_from_another_audience_of_the_account_unsubscribes_here(cast: Cast) -> Story:
+    """B5, H2 and Z7: an opt-out is valid for the whole account unless the sync says otherwise."""
+    cast.want("anna")
+    cast.have("bert")
+    cast.want("bert")
+    yield
+    cast.says("opt_out", "anna", **OTHER)
+    cast.says("opt_out", "bert", **OTHER)
+    cast.says("opt_out", "carl", **OTHER)
+    cast.want("carl")
+    plan = yield
+    assert plan.told == [("unsubscribe", "anna", "opted_out"), ("unsubscribe", "bert", "opted_out")]
+    assert plan.held == {(name, "opted_out") for name in ("anna", "bert", "carl")}
+    plan = yield
+    assert (plan.told, plan.held) == ([], {(name, "opted_out") for name in ("anna", "bert", "carl")})
+
+
+@together
+def test_an_opt_out_from_elsewhere_stays_within_its_scope(cast: Cast) -> Story:
+    for name in ("anna", "bert", "carl", "dora"):
+        cast.want(name)
+    yield
+    cast.says("opt_out", "anna", **OTHER, scope="audience")
+    cast.says("opt_out", "bert", connection="mup", audience_id="L1", scope="account")
+    cast.says("opt_out", "carl", connection="mup", audience_id="L1", scope="home")
+    plan = yield
+    assert plan.told == [("unsubscribe", "carl", "opted_out")]
+
+
+@together
+def test_the_gravest_reason_is_the_one_that_is_told(cast: Cast) -> Story:
+    for number, events in enumerate(
+        (("bounce", "opt_out"), ("opt_out", "block"), ("block", "complaint"), ("complaint", "erase"))
+    ):
+        cast.want(f"p{number}")
+        for event in events:
+            cast.says(event, f"p{number}", **OTHER)
+    plan = yield
+    assert plan.told == []
+    assert sorted(plan.held) == [("p0", "opted_out"), ("p1", "blocked"), ("p2", "complained"), ("p3", "erased")]
+
+
+@together
+def test_a_block_by_hand_unsubscribes_and_its_release_brings_the_member_back(cast: Cast) -> Story:
+    """H5 and H6."""
+    cast.want("anna")
+    yield
+    cast.says("block", "anna", source="admin")
+    plan = yield
+    assert plan.told == [("unsubscribe", "anna", "blocked")]
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "blocked")})
+    cast.says("release", "anna", source="admin")
+    plan = yield
+    assert (plan.told, plan.held) == ([("add", "anna", "returned")], set())
+
+
+@together
+def test_somebody_who_is_blocked_and_not_wanted_leaves_as_others_do(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.says("block", "anna", source="admin")
+    cast.drop("anna")
+    plan = yield
+    assert plan.told == [("archive", "anna", "deleted_in_crm")]
+    yield
+    cast.want("anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "blocked")})
+
+
+@together
+def test_a_released_opt_out_does_not_overrule_the_provider(cast: Cast) -> Story:
+    """Mailchimp refuses to subscribe them again (contract, 6.5): nothing is even tried."""
+    cast.want("anna")
+    yield
+    cast.turn("anna", "unsubscribed")
+    yield
+    cast.says("release", "anna", source="admin")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+
+
+@together
+def test_our_own_unsubscribe_is_no_opt_out_but_a_later_one_is(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.says("block", "anna", source="admin")
+    yield
+    cast.says("release", "anna", source="admin")
+    yield
+    assert cast.member("anna").status == "subscribed"
+    cast.turn("anna", "unsubscribed")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+
+
+@crm_wins
+def test_crm_wins_lifts_opt_outs_from_elsewhere(cast: Cast) -> Story:
+    """Z1: the behaviour of S1, where a sync asks for it."""
+    cast.want("anna")
+    cast.says("opt_out", "anna", **OTHER)
+    plan = yield
+    assert plan.told == [("add", "anna", "new")]
+
+
+@crm_wins
+def test_crm_wins_brings_an_opted_out_member_back_once_we_archived_them(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.turn("anna", "unsubscribed")
+    cast.drop("anna")
+    yield
+    cast.want("anna")
+    plan = yield
+    assert plan.told == [("add", "anna", "returned")]
+
+
+@crm_wins
+def test_crm_wins_never_lifts_a_complaint_an_erasure_or_a_block(cast: Cast) -> Story:
+    """Design, section 4."""
+    for event in ("complaint", "erase", "block"):
+        cast.want(event)
+        cast.says(event, event, **OTHER)
+        cast.says("opt_out", event, **OTHER)
+    plan = yield
+    assert plan.told == []
+    assert plan.held == {("complaint", "complained"), ("erase", "erased"), ("block", "blocked")}
+
+
+@no_blocks
+def test_a_bounce_that_is_not_blocked_is_left_to_the_provider(cast: Cast) -> Story:
+    cast.want("anna")
+    cast.want("bert")
+    cast.says("bounce", "bert", **OTHER)
+    yield
+    assert cast.member("bert").status == "subscribed"
+    cast.turn("anna", "bounced")
+    cast.want("anna", First="Ann")
+    plan = yield
+    assert (plan.told, plan.held) == ([("update", "anna", "changed")], {("anna", "bounced")})
+
+
+@within
+def test_an_opt_out_in_a_sync_with_the_audience_as_its_scope_is_written_down_so(cast: Cast) -> Story:
+    """H2."""
+    cast.want("anna")
+    yield
+    cast.turn("anna", "unsubscribed")
+    yield
+    scopes = cast.world.database.execute("select distinct scope from ledger.suppressions").fetchall()
+    assert scopes == [("audience",)]
+
+
+@confirmed
+def test_with_double_opt_in_new_members_wait_for_their_confirmation(cast: Cast) -> Story:
+    cast.want("anna", Tags="a")
+    plan = yield
+    assert plan.row("add", "anna")["after"]["status"] == "pending"
+    yield
+    assert cast.member("anna").status == "pending"
