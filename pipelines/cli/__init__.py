@@ -4,6 +4,7 @@ app.py        the application, and `main` with its exit codes
 output.py     tables, JSON, masked addresses, progress
 running.py    runs selections of the Dagster jobs on the home's instance
 options.py    options that many commands share
+rehearsal.py  what a rehearsal on the sandbox needs
 planning.py pushing.py looking.py checking.py serving.py demo.py     the commands
 
 Does not belong here: anything a test or an asset would want to call. Starting must stay quick: a command imports what

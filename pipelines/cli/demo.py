@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from pipelines.cli.options import HomeOption, JsonOption
-from pipelines.cli.output import Output
+from pipelines.cli.output import Output, command
 from pipelines.cli.planning import described, latest_plan, show_holds
 from pipelines.cli.pushing import campaign_figures, outcomes_of, show_campaigns, show_outcomes
-from pipelines.cli.serving import refuse_real_accounts, start_sandbox
+from pipelines.cli.rehearsal import prepare, refuse_real_accounts
 from pipelines.config import Home, MailchimpConnection, find_root, load_home
 from pipelines.sync.plans import Plan
 
@@ -26,41 +26,13 @@ def demo(home: HomeOption = None, json: JsonOption = False) -> int:
     refuse_real_accounts(loaded)
     began = time.monotonic()
     with ExitStack() as stack:
-        start_sandbox(loaded, stack, output)
-        if _write_samples(loaded, output):
-            _make_past(loaded)
+        prepare(loaded, stack, output)
         with output.progress():
             runner = Runner(loaded)
         results = [_loop(loaded, runner, name, output) for name in sorted(loaded.syncs)]
     _summary(output, loaded, results, time.monotonic() - began)
     refused = sum(row["count"] for result in results for row in result["outcomes"] if row["outcome"] == "refused")
     return output.finish({"syncs": results, "refused": refused})
-
-
-def _write_samples(home: Home, output: Output) -> bool:
-    """Whether there was anything to write: the first demo of this home."""
-    from pipelines.sandbox.samples import write_samples
-
-    written = write_samples(home.root)
-    for path in written:
-        output.say(f"Sample CRM: {path.relative_to(home.root)}")
-    return bool(written)
-
-
-def _make_past(home: Home) -> None:
-    """Two people of the CRM whom the audience knew before: one opted out, one was deleted for good."""
-    from pipelines.providers.loading import connected
-    from pipelines.sandbox.marketer import make_mailchimp_past
-    from pipelines.sandbox.samples import known_before
-    from pipelines.sync.audience import resolve
-
-    for name, addresses in known_before(home.root).items():
-        sync = home.sync(name)
-        connection = home.connection(sync.to.connection)
-        if isinstance(connection, MailchimpConnection) and connection.url:
-            with connected(home, sync.to.connection) as provider:
-                audience_id = resolve(provider, home, sync).audience_id
-            make_mailchimp_past(connection.url, connection.api_key.get_secret_value(), audience_id, addresses)
 
 
 def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
@@ -114,6 +86,8 @@ def _summary(output: Output, home: Home, results: Sequence[dict[str, Any]], seco
     output.say(f"  {home.analytics}  the tables, for DuckDB, pandas or any tool that reads DuckDB 1.x")
     output.say(f"  {home.ledger}  every change and every opt-out, for good")
     output.say("What to type next:")
-    output.say("  enlist ui                     the lineage, runs and schedules")
-    output.say(f"  enlist show {results[0]['plan']['plan_id'] if results else 'PLAN'}")
-    output.say(f"  enlist failures {first}")
+    enlist = command()
+    output.say(f"  {enlist} ui   (or make ui)   the lineage, runs and schedules, with the sandbox beside them")
+    output.say(f"  {enlist} check {first}")
+    output.say(f"  {enlist} failures {first}")
+    output.say(f"  {enlist} plans {first}")

@@ -5,10 +5,12 @@ Belongs here: drawing and masking. Does not: computing what is drawn.
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -154,6 +156,15 @@ def mask(address: str) -> str:
     local, _, domain = address.rpartition("@")
     name, dot, top = domain.rpartition(".")
     return f"{local[:1]}…@{name[:1]}…{dot}{top}" if dot else f"{local[:1]}…@{domain[:1]}…"
+
+
+def command() -> str:
+    """How to type `enlist` here: its path where it is not on the PATH, as in a fresh clone."""
+    ours = Path(sys.executable).with_name("enlist")
+    found = shutil.which("enlist")
+    if found and Path(found).resolve() == ours.resolve():
+        return "enlist"
+    return str(ours.relative_to(Path.cwd())) if ours.is_relative_to(Path.cwd()) else str(ours)
 
 
 def escape(text: str) -> str:

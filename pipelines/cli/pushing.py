@@ -181,7 +181,7 @@ def show_campaigns(output: Output, figures: list[dict[str, Any]]) -> None:
         shown,
         {
             "name": "campaign",
-            "sent_at": "sent",
+            "sent_at": "sent (UTC)",
             "sent_count": "recipients",
             "delivered_count": "delivered",
             "open_rate": "opened",

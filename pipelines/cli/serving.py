@@ -9,14 +9,13 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from pipelines.cli.options import HomeOption, JsonOption
 from pipelines.cli.output import Output
-from pipelines.config import Home, find_root, load_home
-from pipelines.errors import ConfigError
+from pipelines.cli.rehearsal import prepare, sandbox_port
+from pipelines.config import find_root, load_home
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -49,7 +48,7 @@ def ui(
     loaded = load_home(find_root(home))
     instance(loaded)
     with ExitStack() as stack:
-        start_sandbox(loaded, stack, output)
+        prepare(loaded, stack, output)
         output.say(f"The Dagster UI opens at http://127.0.0.1:{port}; Ctrl-C ends it.")
         # `dagster dev` is what dagster-webserver brings; its successor `dg dev` is a package of its own.
         quiet = ["-W", "ignore::UserWarning", "-W", "ignore::FutureWarning"]
@@ -59,33 +58,3 @@ def ui(
             [*command, "-h", "127.0.0.1", "-p", str(port)], env=environment, cwd=REPO
         )
     return output.finish({"port": port}, exit_code=0 if code in (0, 130, -2, -15) else 5)
-
-
-def sandbox_port(home: Home) -> int | None:
-    """The port of the sandbox that the home's connections name, None when all of them are real."""
-    for connection in home.connections.values():
-        url = getattr(connection, "url", None)
-        if isinstance(url, str) and connection.is_loopback():
-            return urlsplit(url).port
-    return None
-
-
-def start_sandbox(home: Home, stack: ExitStack, output: Output) -> None:
-    """Start the sandbox that the home names for the length of `stack`, unless it runs already."""
-    from pipelines.sandbox.server import Sandbox, running_sandbox
-
-    port = sandbox_port(home)
-    if port is None or running_sandbox(f"http://127.0.0.1:{port}"):
-        return
-    box = stack.enter_context(Sandbox(home.sandbox, port))
-    output.say(f"Sandbox: {box.url}")
-
-
-def refuse_real_accounts(home: Home) -> None:
-    """A rehearsal may only reach this machine."""
-    if not home.is_loopback():
-        raise ConfigError(
-            "the demo sends made-up changes, and a connection of this home can reach a real account.",
-            where=str(home.root),
-            do="Run it on the default home, or on one whose URLs are all on 127.0.0.1.",
-        )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from pipelines import clock
 from pipelines.config.connections import Connection, ConnectionsFile
 from pipelines.config.document import Document, read_document
 from pipelines.config.environment import read_dotenv, substitute
@@ -42,12 +43,23 @@ def load_home(root: Path | None = None, *, environ: Mapping[str, str] | None = N
         syncs[path.stem] = _load_sync(document, path.stem, connections)
         documents[path.stem] = document
     home = Home(folder, MappingProxyType(connections), MappingProxyType(syncs), MappingProxyType(documents))
+    _refuse_rehearsed_time(home, environ)
     if check and syncs:
         from pipelines.config.expressions import check_expressions  # DuckDB takes 0.2 s to import
 
         for sync in syncs.values():
             check_expressions(home, sync)
     return home
+
+
+def _refuse_rehearsed_time(home: Home, environ: Mapping[str, str]) -> None:
+    """A made-up clock would purge real members, or let real plans grow old."""
+    if environ.get(clock.VARIABLE) and not home.is_loopback():
+        raise ConfigError(
+            "this home can reach real accounts, and a rehearsal must not.",
+            where=clock.VARIABLE,
+            do="Unset it, or use a home whose URLs are all on 127.0.0.1.",
+        )
 
 
 def _load_connections(folder: Path, environ: Mapping[str, str]) -> dict[str, Connection]:

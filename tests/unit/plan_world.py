@@ -218,16 +218,25 @@ class World:
         journal = Journal(self.ledger, f"run-{self._runs:04}", plan_id=f"plan-{self._runs}", sync="people")
         place = {"plan_id": f"plan-{self._runs}", "sync": "people", "connection": "chimp", "audience_id": "A1"}
         sent = [{**row, **place, "change_id": f"{self._runs}:{number}"} for number, row in enumerate(changes)]
-        journal.sending(sent)
+        journal.sending(row for row in sent if not self._is_spared(row))
         outcomes = []
         for row in sent:
-            how = self.answers.pop((row["op"], row["email_key"]), Answer())
+            how = self.answers.get((row["op"], row["email_key"]), Answer())
+            if self._is_spared(row):
+                continue
             kept = self._apply(row) if how.reaches else None
             if how.outcome:
                 kept = kept if how.outcome == "applied" else None
                 outcomes.append(Outcome(row["change_id"], how.outcome, how.code, can_retry=how.can_retry, kept=kept))
         journal.outcomes(outcomes)
         journal.end(calls=1, left=0)
+        self.answers.clear()
+
+    def _is_spared(self, row: Row) -> bool:
+        """Labels of somebody whom the provider did not take are not sent."""
+        carriers = (self.answers.get((op, row["email_key"])) for op in ("add", "rename"))
+        is_taken = all(how is None or (how.reaches and how.outcome == "applied") for how in carriers)
+        return row["op"] in ("join", "leave", "tag", "untag") and not is_taken
 
     def sync_once(self) -> Draft:
         """Plan and push; returns the plan."""

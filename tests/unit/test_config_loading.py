@@ -157,7 +157,7 @@ WRONG_ADDITIONS = [
     pytest.param("stats: {notes_language: de}", "must be one of en, da, nl, sv, it", "", id="language"),
     pytest.param("schedule: {timezone: Europe/Amsterdm}", "the name of a time zone", "", id="zone"),
     pytest.param("schedule: {members: hourly}", "`schedule.members` must be a cron line", "", id="cron"),
-    pytest.param('schedule: {members: "61 * * * *"}', "has '61' as its minute", "", id="minute"),
+    pytest.param('schedule: {members: "61 * * * *"}', "is no cron line: bad minute", "", id="minute"),
     pytest.param(
         "write_back: {crm.firms: {notes: true}}", "'crm.firms' is no entity of this sync", "", id="write_back"
     ),

@@ -379,8 +379,6 @@ def test_what_the_provider_refused_is_held_with_its_labels_until_the_data_change
     """G5: not sent again and again, and in the overview with the provider's reason."""
     cast.want("anna", Tags="a", Groups="News")
     cast.answer("add", "anna", outcome="refused", code="fake_address", reaches=False)
-    for op in ("tag", "join"):
-        cast.answer(op, "anna", outcome="left", reaches=False)
     plan = yield
     assert len(plan.told) == 3
     plan = yield
