@@ -32,7 +32,10 @@ def build(home: Home) -> dg.Definitions:
         assets=assets,
         jobs=[job for sync in syncs for job in running.jobs(home, sync)],
         schedules=[schedule for sync in syncs for schedule in running.schedules(sync)],
-        resources={names.run_lock(sync.sync): running.run_lock(home, sync.sync) for sync in syncs},
+        resources={
+            names.PROCESS: running.process,
+            **{names.run_lock(sync.sync): running.run_lock(home, sync.sync) for sync in syncs},
+        },
         executor=dg.in_process_executor,
     )
 

@@ -46,6 +46,8 @@ class Runner:
 
         `push` is the configuration of the push asset. Raises the `EnlistError` that ended the run.
         """
+        import dagster as dg
+
         from pipelines.defs import names
 
         job = self._definitions.resolve_job_def(names.job(sync, line))
@@ -63,7 +65,7 @@ class Runner:
                     run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                     tags={".dagster/repository": f"__repository__@{LOCATION}", "sync": sync, "enlist/by": who()},
                 )
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 raise Interrupted("Stopped.", do="What was sent is in the ledger; run it again to go on.") from None
             except Exception as error:
                 raise the_error(error) from error

@@ -60,7 +60,7 @@ def consent_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         with told():
             with warehouse.transaction() as database:
                 load.load(database, home.ledger)
-                news = consent.news(database, sync.sync)
+                news = consent.news(database, sync)
             consent.record(home.ledger, news)
             with warehouse.transaction() as database:
                 load.load(database, home.ledger)

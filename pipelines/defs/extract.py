@@ -30,6 +30,7 @@ def entity_asset(home: Home, connection: str, entity: str) -> dg.AssetsDefinitio
         description=f"Records of {entity} in {connection}, as they came. One row per CRM record.",
         kinds={kind, "duckdb"},
         owners=names.SYNC_OWNERS,
+        required_resource_keys={names.PROCESS},
     )
     def extract(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         progress.stage(connection, "extract")
@@ -51,6 +52,7 @@ def account_asset(home: Home, connection: str) -> dg.AssetsDefinition:
         description="Audiences of the account, past ones included. One row per audience.",
         kinds={home.connection(connection).kind, "duckdb"},
         owners=names.SYNC_OWNERS,
+        required_resource_keys={names.PROCESS},
     )
     def audiences() -> dg.MaterializeResult:
         progress.stage(connection, "extract")

@@ -11,6 +11,7 @@ Line = Literal["audiences", "members", "stats"]
 Stage = Literal["extract", "check", "stage", "map", "plan", "push", "stats", "marts"]
 
 ANALYTICS = "analytics"
+PROCESS = "process"
 SYNC_OWNERS = ("team:audiences",)
 MARTS_OWNERS = ("team:analytics",)
 

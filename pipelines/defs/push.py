@@ -13,6 +13,7 @@ from pipelines import progress
 from pipelines.config import Home, SyncConfig
 from pipelines.defs import names
 from pipelines.defs.results import counts_table, table_metadata, told
+from pipelines.defs.stopping import stoppable
 from pipelines.providers.loading import connected
 from pipelines.sync.push import Push, Request
 from pipelines.sync.sending import Result
@@ -51,7 +52,8 @@ def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         warehouse = Warehouse(home)
         request = Request(config.plan_id, tuple(config.accept), config.by, config.limit, config.only)
         with told(), connected(home, sync.to.connection) as provider:
-            result = Push(home, sync, provider, warehouse, context.run_id, request).run()
+            with stoppable():
+                result = Push(home, sync, provider, warehouse, context.run_id, request).run()
             with warehouse.open() as database:
                 metadata = table_metadata(database, "ledger", "pushes")
         return dg.MaterializeResult(

@@ -29,11 +29,22 @@ def run_lock(home: Home, sync: str) -> dg.ResourceDefinition:
     @dg.resource(description=f"Lets one run of {sync} in at a time.")
     def lock(context: dg.InitResourceContext) -> Iterator[None]:
         with locks.held(home.locks / f"run-{sync}", wait=0, busy=f"Another run of {sync} is going on."):
-            if context.instance and context.run_id:
-                context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
+            _tag(context)
             yield
 
     return lock
+
+
+@dg.resource(description="Writes down which process a run has, so that a killed one is found.")
+def process(context: dg.InitResourceContext) -> Iterator[None]:
+    """For assets that need no lock: runs of theirs are tagged with their process all the same."""
+    _tag(context)
+    yield
+
+
+def _tag(context: dg.InitResourceContext) -> None:
+    if context.instance and context.run_id:
+        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
 
 
 def this_process() -> str:

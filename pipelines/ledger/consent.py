@@ -14,6 +14,8 @@ from typing import Any
 import duckdb
 
 from pipelines import clock
+from pipelines.config import SyncConfig
+from pipelines.landing import sql_text
 from pipelines.ledger import files
 from pipelines.warehouse import rows
 
@@ -36,7 +38,7 @@ select
     settings.audience_id,
     managed.entity,
     settings.sync,
-    settings.scope,
+    {scope} as scope,
     case seen.reason when 'opted_out' then 'opt_out' else 'bounce' end as event,
     seen.reason,
     'provider' as source,
@@ -65,9 +67,15 @@ def path_of(ledger: Path) -> Path:
     return ledger / "consent.ndjson"
 
 
-def news(connection: duckdb.DuckDBPyConnection, sync: str) -> list[dict[str, Any]]:
+def news(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[dict[str, Any]]:
     """Opt-outs and bounces in the audience as extracted that the ledger does not hold: events ready to `record`."""
-    return rows(connection, NEWS.format(sync=sync))
+    scopes = [
+        f"when {sql_text(source.entity)} then {sql_text(source.consent_scope)}"
+        for source in sync.sources
+        if source.consent_scope
+    ]
+    scope = f"case managed.entity {' '.join(scopes)} else settings.scope end" if scopes else "settings.scope"
+    return rows(connection, NEWS.format(sync=sync.sync, scope=scope))
 
 
 def record(ledger: Path, events: Iterable[Mapping[str, Any]], *, by: str = "sync") -> None:

@@ -1,6 +1,7 @@
 """The heart: what a plan may do, which plan it is, and sending exactly that.
 
 audience.py   which audience it is, and what is in it now
+pending.py    what the sync file can say and this version can't keep yet
 settings.py   the policies of a sync as the one-row table that the plan's SQL reads
 safety.py     the rules that stop a plan, pure
 freeze.py     a draft becomes a plan with a checksum and a verdict

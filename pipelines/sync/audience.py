@@ -19,6 +19,7 @@ from pipelines.ledger import pins
 from pipelines.providers.base import Audience, Member, MergeField, Provider
 from pipelines.providers.secrets import conceal
 from pipelines.sync import settings
+from pipelines.sync.pending import refuse_pending
 from pipelines.warehouse import Warehouse
 
 MEMBER_COLUMNS = (
@@ -43,6 +44,7 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     Raises `ConfigError` when the audience or a merge field that the sync names is not there, or when the sync was
     pinned to another audience before.
     """
+    refuse_pending(home, sync)
     started = clock.now()
     account = provider.account()
     audience = resolve(provider, home, sync)

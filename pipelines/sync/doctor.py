@@ -15,6 +15,7 @@ from pipelines.ledger import pins
 from pipelines.providers.base import Audience, MergeField, Provider
 from pipelines.providers.loading import connected
 from pipelines.sync.audience import check_fields, resolve
+from pipelines.sync.pending import refuse_pending
 from pipelines.warehouse import Warehouse, has_table, rows
 
 
@@ -36,6 +37,7 @@ class Examination:
 
 def examine(home: Home, sync: SyncConfig) -> Examination:
     """Try the CRM, the account, the audience and the mapping of a sync."""
+    refuse_pending(home, sync)
     notes = list(_try_crm(home, sync))
     findings: list[Finding] = []
     with connected(home, sync.to.connection) as provider:

@@ -60,6 +60,9 @@ class Push:
         result = Result(plan, self.run_id)
         if plan.status == "applied":
             return result
+        if plan.size == 0:
+            self._finish(plan, is_whole=True)
+            return result
         if [rule.rule for rule in plan.stopped_by] == ["first_run"] and self.request.by == "schedule":
             result.is_waiting = True
             return result

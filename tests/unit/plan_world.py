@@ -128,6 +128,7 @@ class World:
         self.traits = MAILCHIMP
         self._patch = patch
         self._runs = 0
+        self._ids = 0
         self.now = START
         self.later()
         self.database = duckdb.connect(":memory:")
@@ -150,7 +151,7 @@ class World:
     def have(self, name: str, status: Status = "subscribed", **more: Any) -> Person:
         """Somebody whom the audience has, by whatever way."""
         fields = {**dict.fromkeys(FIELDS, ""), **more.pop("fields", {})}
-        found = Person(address(name), status, fields, provider_id=f"id-{name}", changed_at=self._moment(), **more)
+        found = Person(address(name), status, fields, provider_id=self._new_id(), changed_at=self._moment(), **more)
         self.audience[address(name).lower()] = found
         return found
 
@@ -208,7 +209,7 @@ class World:
             )
         checking.judge_addresses(database, self.sync)
         load.load(database, self.ledger)
-        consent.record(self.ledger, consent.news(database, self.sync.sync))
+        consent.record(self.ledger, consent.news(database, self.sync))
         load.load(database, self.ledger)
 
     def push(self, changes: Iterable[Row]) -> None:
@@ -244,6 +245,10 @@ class World:
         self.push(draft.changes)
         return draft
 
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"id-{self._ids}"
+
     def _moment(self) -> str:
         return clock.text(self.now)
 
@@ -264,7 +269,7 @@ class World:
         key, before, after = row["email_key"], row["before"] or {}, row["after"]
         if (row["op"] == "add" and row["before"] is None) or row["op"] == "rename":
             assert key not in self.audience, f"{key} is there already"
-            old = self.audience.pop(row["old_email_key"]) if row["op"] == "rename" else Person("", provider_id=key)
+            old = self.audience.pop(row["old_email_key"]) if row["op"] == "rename" else Person("", provider_id=self._new_id())
             self.audience[key] = replace(old, email=row["email"], fields={**dict.fromkeys(FIELDS, ""), **old.fields})
         member = self.audience[key]
         assert row["op"] == "rename" or member.status == before.get("status", member.status)
