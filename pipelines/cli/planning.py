@@ -11,6 +11,11 @@ from pipelines.cli.output import Output, escape
 from pipelines.config import Home, find_root, load_home
 from pipelines.sync.plans import Plan, latest
 
+FATES = {
+    "applied": "[green]✓[/green] It was applied.",
+    "superseded": "A newer plan took its place: it will not be pushed.",
+    "expired": "It is stale: it will not be pushed.",
+}
 PLANNING = ("extract", "check", "stage", "map", "plan")
 
 
@@ -58,8 +63,8 @@ def described(made: Plan) -> dict[str, Any]:
     }
 
 
-def show_plan(output: Output, made: Plan) -> None:
-    """A plan for people: what, why, whether it is safe, what to type next."""
+def show_plan(output: Output, made: Plan, *, with_verdict: bool = True) -> None:
+    """A plan for people: what and why; with its verdict also whether it is safe and what to type next."""
     if made.size == 0:
         output.say(f"[green]✓[/green] {made.sync}: zero changes, both sides agree on {made.wanted_count:,} members.")
     else:
@@ -68,9 +73,8 @@ def show_plan(output: Output, made: Plan) -> None:
     show_holds(output, made.hold_counts)
     if made.stranger_count:
         output.say(f"{made.stranger_count:,} members of the audience are not ours and are left alone.")
-    if made.size:
-        output.say(f"About {made.calls:,} calls, {_duration(made.seconds)}.")
-    _show_verdict(output, made)
+    if with_verdict and made.size:
+        _show_verdict(output, made)
 
 
 def show_holds(output: Output, holds: Sequence[Mapping[str, Any]]) -> None:
@@ -81,6 +85,10 @@ def show_holds(output: Output, holds: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _show_verdict(output: Output, made: Plan) -> None:
+    if made.status in FATES:
+        output.say(FATES[made.status])
+        return
+    output.say(f"It takes about {made.calls:,} calls and {_duration(made.seconds)}.")
     if made.stopped_by:
         for rule in made.stopped_by:
             output.say(f"[yellow]![/yellow] [bold]{rule.rule}[/bold] {escape(rule.sentence)}")
@@ -88,9 +96,9 @@ def _show_verdict(output: Output, made: Plan) -> None:
         output.say(f"  Look: enlist show {made.plan_id}")
         if all(rule.acceptable for rule in made.stopped_by):
             output.say(f"  Push: enlist push {made.sync} {flags}")
-    elif made.size:
+    else:
         output.say(f"[green]✓[/green] Safe. Push it with: enlist push {made.sync}")
 
 
 def _duration(seconds: float) -> str:
-    return f"about {seconds:.0f} seconds" if seconds < 90 else f"about {seconds / 60:.0f} minutes"
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"

@@ -107,7 +107,7 @@ def _run(output: Output, home: Home, sync: str, stages: tuple[str, ...] | None, 
         raise
     made = latest_plan(home, sync)
     if stages is None:
-        show_plan(output, made)
+        show_plan(output, made, with_verdict=False)
     outcomes = outcomes_of(home, run_id)
     show_outcomes(output, sync, outcomes)
     totals = Counter[str]()
