@@ -60,7 +60,8 @@ def build(
     Raises nothing for a model or test that fails: see `raise_for`.
     """
     with warehouse.reserved() as path:
-        return _invoke(home, name, ["build", "--select", *select], path, variables)
+        # Nobody reads the manifest that a build writes, twice, at half a second each.
+        return _invoke(home, name, ["build", "--no-write-json", "--select", *select], path, variables)
 
 
 def raise_for(nodes: Sequence[Node], where: str) -> None:
@@ -92,8 +93,8 @@ def _invoke(
     flags = ["--no-send-anonymous-usage-stats", "--log-level", "none", "--log-level-file", "warn"]
     with _environment(database), _let_go():
         outcome = dbtRunner().invoke([*arguments, *flags, *(str(part) for pair in common.items() for part in pair)])
-    if isinstance(outcome.exception, KeyboardInterrupt):
-        raise outcome.exception
+    if outcome.exception is not None and not isinstance(outcome.exception, Exception):
+        raise outcome.exception  # Ctrl-C, which Dagster turns into an error of its own
     if outcome.exception is not None:
         raise EnlistError(
             f"dbt could not start: {_sentence(str(outcome.exception))}", where=f"dbt_project ({name})"

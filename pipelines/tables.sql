@@ -77,6 +77,7 @@ create table if not exists plan.plans (
     managed_count bigint, wanted_count bigint, stranger_count bigint, source_rows text, calls bigint, seconds double,
     safe boolean, broken_rules text, accepted text, status text, status_at timestamp
 );
+alter table plan.plans add column if not exists creates text;
 -- one row per member and op in a frozen plan
 create table if not exists plan.changes (
     plan_id text, sync text, seq bigint, change_id text, op text, reason text, email text, email_key text,

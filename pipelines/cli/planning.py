@@ -56,6 +56,7 @@ def described(made: Plan) -> dict[str, Any]:
         },
         **{name: getattr(made, name) for name in ("managed_count", "wanted_count", "stranger_count")},
         "changes": made.size,
+        "creates": list(made.creates),
         "counts": list(made.counts),
         "holds": list(made.hold_counts),
         "broken_rules": [{"rule": rule.rule, "sentence": rule.sentence} for rule in made.broken_rules],
@@ -70,6 +71,8 @@ def show_plan(output: Output, made: Plan, *, with_verdict: bool = True) -> None:
     else:
         output.say(f"[bold]{made.sync}[/bold]: {made.size:,} changes for {made.wanted_count:,} members wanted")
         output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
+    for one in made.creates:
+        output.say(f"{one['what'].capitalize()} {escape(one['name'])} is made first.")
     show_holds(output, made.hold_counts)
     if made.stranger_count:
         output.say(f"{made.stranger_count:,} members of the audience are not ours and are left alone.")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pipelines.cli.output import Output
 from pipelines.config import Home, MailchimpConnection, SqlConnection
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, EnlistError, TransientError
 
 
 def refuse_real_accounts(home: Home) -> None:
@@ -43,6 +43,16 @@ def prepare(home: Home, stack: ExitStack, output: Output) -> None:
     if home.is_loopback() and _lacks_samples(home):
         _write_samples(home, output)
         _make_past(home)
+
+
+def with_sandbox_hint(home: Home, error: EnlistError) -> EnlistError:
+    """The error with the likeliest remedy, when a home on the sandbox finds nobody there."""
+    from pipelines.sandbox.server import running_sandbox
+
+    port = sandbox_port(home)
+    if isinstance(error, TransientError) and port and not running_sandbox(f"http://127.0.0.1:{port}"):
+        error.do = "The sandbox of this home does not run: start it beside this with `enlist sandbox`."
+    return error
 
 
 def _lacks_samples(home: Home) -> bool:

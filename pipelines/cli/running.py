@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipelines.cli.rehearsal import with_sandbox_hint
 from pipelines.config import Home
 from pipelines.errors import EnlistError, Interrupted
 
@@ -68,7 +69,7 @@ class Runner:
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 raise Interrupted("Stopped.", do="What was sent is in the ledger; run it again to go on.") from None
             except Exception as error:
-                raise the_error(error) from error
+                raise with_sandbox_hint(self.home, the_error(error)) from error
         return result.run_id
 
 

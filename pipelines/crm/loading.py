@@ -5,6 +5,7 @@ Belongs here: the table crm_CONNECTION.ENTITY and its log of loads. Does not: re
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
@@ -44,17 +45,16 @@ def load_entity(home: Home, warehouse: Warehouse, connection: str, entity: str, 
 
 
 def _land(home: Home, source: Source, connection: str, entity: str) -> Landed:
-    pages = source.extract(entity)
-    first = next(pages)
-    if not first.rows:
-        raise EmptySource(
-            f"{connection}.{entity} gave no records at all; the last good extract stays and nothing is sent.",
-            where="connections.yaml",
-            do="Look at the CRM, or at the connection's table or query.",
-        )
-
-    pages = _counted(chain([first], pages), f"{connection}.{entity}")
-    return land(home.landing / "crm" / connection / entity, first.columns, (page.rows for page in pages))
+    with closing(source.extract(entity)) as pages:  # type: ignore[type-var]  # every source is a generator
+        first = next(pages)
+        if not first.rows:
+            raise EmptySource(
+                f"{connection}.{entity} gave no records at all; the last good extract stays and nothing is sent.",
+                where="connections.yaml",
+                do="Look at the CRM, or at the connection's table or query.",
+            )
+        counted = _counted(chain([first], pages), f"{connection}.{entity}")
+        return land(home.landing / "crm" / connection / entity, first.columns, (page.rows for page in counted))
 
 
 def _counted(pages: Iterator[Page], name: str) -> Iterator[Page]:

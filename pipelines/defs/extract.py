@@ -36,7 +36,7 @@ def entity_asset(home: Home, connection: str, entity: str) -> dg.AssetsDefinitio
         progress.stage(connection, "extract")
         warehouse = Warehouse(home)
         with told():
-            load_entity(home, warehouse, connection, entity, context.run_id)
+            load_entity(home, warehouse, connection, entity, context.run.run_id)
             with warehouse.open() as database:
                 return dg.MaterializeResult(metadata=table_metadata(database, f"crm_{connection}", entity))
 

@@ -53,7 +53,7 @@ def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         request = Request(config.plan_id, tuple(config.accept), config.by, config.limit, config.only)
         with told(), connected(home, sync.to.connection) as provider:
             with stoppable():
-                result = Push(home, sync, provider, warehouse, context.run_id, request).run()
+                result = Push(home, sync, provider, warehouse, context.run.run_id, request).run()
             with warehouse.open() as database:
                 metadata = table_metadata(database, "ledger", "pushes")
         return dg.MaterializeResult(

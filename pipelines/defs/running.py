@@ -43,8 +43,8 @@ def process(context: dg.InitResourceContext) -> Iterator[None]:
 
 
 def _tag(context: dg.InitResourceContext) -> None:
-    if context.instance and context.run_id:
-        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
+    if context.instance and context.run:
+        context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
 
 
 def this_process() -> str:

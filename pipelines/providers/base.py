@@ -11,7 +11,10 @@ archived, transactional (known to the provider, but never asked to get mailings)
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from pipelines.config.sync import NewAudience
 
 Status = Literal["subscribed", "unsubscribed", "bounced", "pending", "archived", "transactional"]
 Op = Literal["add", "update", "rename", "tag", "untag", "join", "leave", "unsubscribe", "archive", "delete"]
@@ -276,6 +279,18 @@ class Provider(ABC):
 
         With `since` (UTC ISO text) only those that changed at or after it. Nobody is yielded twice.
         """
+
+    @abstractmethod
+    def create_audience(self, name: str, data: "NewAudience") -> Audience:
+        """Make an audience from `to.create` of a sync (A1); `ConfigError` where that lacks what is demanded."""
+
+    @abstractmethod
+    def create_merge_field(self, audience_id: str, name: str, label: str) -> MergeField:
+        """Make a text field that is never required; one that is there already is returned as it is."""
+
+    @abstractmethod
+    def create_group(self, audience_id: str, category: str | None, name: str) -> Group:
+        """Make a group and, where the provider has them, its category; one that is there is returned as it is."""
 
     @abstractmethod
     def batches(self, audience_id: str, changes: Iterable[Change]) -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 audience.py   which audience it is, and what is in it now
 pending.py    what the sync file can say and this version can't keep yet
+creating.py   merge fields and groups that a plan needs and the audience lacks
 settings.py   the policies of a sync as the one-row table that the plan's SQL reads
 safety.py     the rules that stop a plan, pure
 freeze.py     a draft becomes a plan with a checksum and a verdict

@@ -6,7 +6,7 @@ API, the diff.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -47,14 +47,17 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     refuse_pending(home, sync)
     started = clock.now()
     account = provider.account()
-    audience = resolve(provider, home, sync)
+    audience = find(provider, home, sync) or _create(provider, home, sync)
     pins.pin(home.ledger, sync.sync, sync.to.connection, account.account_id, audience.audience_id, audience.name)
     merge_fields = provider.merge_fields(audience.audience_id)
-    check_fields(merge_fields, home, sync, audience)
+    if not sync.to.create_fields:
+        check_fields(merge_fields, home, sync, audience)
     groups = provider.groups(audience.audience_id)
     total = audience.subscribed_count + audience.unsubscribed_count + audience.bounced_count
     landed = land(
-        home.landing / "members" / sync.sync, MEMBER_COLUMNS, _rows(_members(provider, sync, audience), total)
+        home.landing / "members" / sync.sync,
+        MEMBER_COLUMNS,
+        _rows(_members(provider, sync, audience, merge_fields), total),
     )
     with warehouse.transaction() as database:
         _replace(database, "merge_fields", sync, audience, [_field_row(field) for field in merge_fields])
@@ -78,7 +81,27 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
 
 
 def resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
-    """The pinned audience, else the one whose id or name the sync gives."""
+    """The pinned audience, else the one whose id or name the sync gives; `ConfigError` when there is none."""
+    found = find(provider, home, sync)
+    if found is not None:
+        return found
+    names = [audience.name for audience in provider.audiences()]
+    raise ConfigError(
+        f"{sync.to.connection} has no audience {sync.to.audience!r}.",
+        where=home.where(sync.sync, ("to", "audience")),
+        do=suggest(sync.to.audience, names) or "Create it there first.",
+    )
+
+
+def _create(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
+    """The audience made anew where the sync gives the data (A1): empty, it mails nobody, and a plan needs it."""
+    if sync.to.create is None:
+        return resolve(provider, home, sync)
+    return provider.create_audience(sync.to.audience, sync.to.create)
+
+
+def find(provider: Provider, home: Home, sync: SyncConfig) -> Audience | None:
+    """The same, or None."""
     audiences = provider.audiences()
     pinned = pins.pinned(home.ledger, sync.sync)
     for audience in audiences:
@@ -87,18 +110,13 @@ def resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
     named = [audience for audience in audiences if audience.name == sync.to.audience]
     if len(named) == 1:
         return named[0]
-    where = home.where(sync.sync, ("to", "audience"))
     if named:
         raise ConfigError(
             f"{len(named)} audiences of {sync.to.connection} are called {sync.to.audience!r}.",
-            where=where,
+            where=home.where(sync.sync, ("to", "audience")),
             do=f"Give the id of one: {', '.join(audience.audience_id for audience in named)}.",
         )
-    raise ConfigError(
-        f"{sync.to.connection} has no audience {sync.to.audience!r}.",
-        where=where,
-        do=suggest(sync.to.audience, [audience.name for audience in audiences]) or "Create it there first.",
-    )
+    return None
 
 
 def check_fields(merge_fields: Sequence[MergeField], home: Home, sync: SyncConfig, audience: Audience) -> None:
@@ -114,9 +132,16 @@ def check_fields(merge_fields: Sequence[MergeField], home: Home, sync: SyncConfi
                 )
 
 
-def _members(provider: Provider, sync: SyncConfig, audience: Audience) -> Iterator[Sequence[Member]]:
-    for page in provider.members(audience.audience_id, fields=sync.field_names):
-        yield [conceal(member, sync.secret_names) for member in page]
+def _members(
+    provider: Provider, sync: SyncConfig, audience: Audience, merge_fields: Sequence[MergeField]
+) -> Iterator[Sequence[Member]]:
+    """Pages of members with every field that the sync names; one that is still to be made is empty."""
+    known = {field.name for field in merge_fields}
+    asked = [name for name in sync.field_names if name in known]
+    absent = dict.fromkeys((name for name in sync.field_names if name not in known), "")
+    for page in provider.members(audience.audience_id, fields=asked):
+        members = [conceal(member, sync.secret_names) for member in page]
+        yield [replace(member, fields={**member.fields, **absent}) for member in members] if absent else members
 
 
 def _rows(pages: Iterator[Sequence[Member]], total: int) -> Iterator[list[tuple[str | None, ...]]]:

@@ -14,7 +14,7 @@ from pipelines.crm import open_source
 from pipelines.ledger import pins
 from pipelines.providers.base import Audience, MergeField, Provider
 from pipelines.providers.loading import connected
-from pipelines.sync.audience import check_fields, resolve
+from pipelines.sync.audience import check_fields, find, resolve
 from pipelines.sync.pending import refuse_pending
 from pipelines.warehouse import Warehouse, has_table, rows
 
@@ -42,9 +42,13 @@ def examine(home: Home, sync: SyncConfig) -> Examination:
     findings: list[Finding] = []
     with connected(home, sync.to.connection) as provider:
         account = provider.account()
+        if sync.to.create is not None and find(provider, home, sync) is None:
+            notes.append(f"the audience {sync.to.audience} is made by the first plan")
+            return Examination((), tuple(notes))
         audience = resolve(provider, home, sync)
         merge_fields = provider.merge_fields(audience.audience_id)
-        check_fields(merge_fields, home, sync, audience)
+        if not sync.to.create_fields:
+            check_fields(merge_fields, home, sync, audience)
         notes.append(f"{sync.to.connection}: account {account.name}, role {account.role}")
         findings += [Finding(problem, "Ask an administrator of the account.") for problem in account.problems]
         findings += _mapping(sync, audience, merge_fields)

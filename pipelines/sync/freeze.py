@@ -14,7 +14,7 @@ import duckdb
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.providers.base import Traits
-from pipelines.sync import plans, safety, stale
+from pipelines.sync import creating, plans, safety, stale
 from pipelines.warehouse import rows
 
 # A row that the provider refused for good is held, not planned; see plan_holds.
@@ -36,6 +36,7 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
     plan_id = f"{sync.sync}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     settings = rows(connection, f"select * from sync_{sync.sync}.settings")[0]
     _copy_changes(connection, sync.sync, plan_id)
+    creates = creating.missing(connection, home, sync, plan_id)
     _renew_holds(connection, sync.sync)
     _renew_bad_emails(connection, sync.sync)
     counts = _counts(connection, sync.sync, plan_id)
@@ -66,7 +67,8 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
         "wanted_count": counts.wanted,
         "stranger_count": _strangers(connection, sync.sync),
         "source_rows": json.dumps(dict(facts.rows)),
-        "calls": calls,
+        "creates": json.dumps(creates),
+        "calls": calls + len(creates),
         "seconds": calls * _seconds_per_call(home, sync, traits),
         "safe": not broken,
         "broken_rules": json.dumps([asdict(rule) for rule in broken]),

@@ -21,10 +21,6 @@ def refuse_pending(home: Home, sync: SyncConfig) -> None:
 
 
 def _pending(sync: SyncConfig) -> Iterator[tuple[KeyPath, str]]:
-    if sync.to.create is not None:
-        yield ("to", "create"), "Creating an audience"
-    if sync.to.create_fields:
-        yield ("to", "create_fields"), "Creating merge fields and groups"
     if sync.write_back:
         yield ("write_back",), "Writing back to the CRM"
     for at, source in enumerate(sync.sources):

@@ -23,7 +23,10 @@ Status = Literal["pending", "applying", "applied", "partly_applied", "superseded
 
 @dataclass(frozen=True)
 class Plan:
-    """A frozen plan: its row in plan.plans, with the JSON columns read."""
+    """A frozen plan: its row in plan.plans, with the JSON columns read.
+
+    `creates` are the merge fields and groups that the push makes first: {what, name, category}.
+    """
 
     plan_id: str
     sync: str
@@ -41,6 +44,7 @@ class Plan:
     wanted_count: int
     stranger_count: int
     source_rows: Mapping[str, int]
+    creates: tuple[Mapping[str, str], ...]
     calls: int
     seconds: float
     safe: bool
@@ -137,8 +141,8 @@ def as_change(row: Mapping[str, Any]) -> Change:
 
 def _plan(row: Mapping[str, Any]) -> Plan:
     values: dict[str, Any] = {name: row[name] for name in Plan.__dataclass_fields__}
-    for name in ("counts", "hold_counts", "accepted"):
-        values[name] = tuple(json.loads(row[name]))
+    for name in ("counts", "hold_counts", "accepted", "creates"):
+        values[name] = tuple(json.loads(row[name] or "[]"))
     values["source_rows"] = json.loads(row["source_rows"])
     values["broken_rules"] = tuple(Broken(**rule) for rule in json.loads(row["broken_rules"]))
     return Plan(**values)

@@ -19,7 +19,7 @@ from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Member, Provider
 from pipelines.providers.secrets import conceal
 from pipelines.quality import addresses
-from pipelines.sync import plans, stale
+from pipelines.sync import creating, plans, stale
 from pipelines.sync.freeze import checksum
 from pipelines.sync.plans import Plan
 from pipelines.sync.sending import Result, Row, Sender
@@ -174,6 +174,7 @@ class Push:
         secrets: Mapping[str, Mapping[str, str]],
         result: Result,
     ) -> None:
+        creating.create(self.provider, plan.audience_id, plan.creates)
         sender = Sender(self.provider, plan, self._open_journal(plan, len(planned)), result, secrets)
         todo = [row for row in planned if row["change_id"] not in moved]
         before = self.provider.calls

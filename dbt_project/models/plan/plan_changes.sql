@@ -168,8 +168,10 @@ select
     changes.after,
     refused.code as refused_code,
     refused.detail as refused_detail,
+    -- Groups are left before anything else, but not by a member who must be renamed to have the address.
     list_position(
-        ['unsubscribe', 'leave', 'archive', 'rename', 'update', 'add', 'join', 'untag', 'tag'], changes.op
+        ['unsubscribe', 'leave', 'archive', 'rename', 'update', 'add', 'leave renamed', 'join', 'untag', 'tag'],
+        changes.op || case when changes.op = 'leave' and changes.old_email_key is not null then ' renamed' else '' end
     ) as step,
 from changes
 -- Labels wait with a member whom the provider does not take.

@@ -3,15 +3,35 @@ with settings as (
     select * from {{ source('sync', 'settings') }}
 ),
 
--- An opt-out goes along when the person changes address; a bounce does not.
+-- An opt-out goes along when the person changes address; a bounce does not. The person is the record that had the
+-- address then: another one may have it now.
+objectors as (
+    select
+        pushes.entity,
+        pushes.contact_key,
+        suppressions.reason,
+    from {{ ref('stage_suppressions') }} as suppressions
+    inner join {{ source('ledger', 'pushes') }} as pushes using (email_key)
+    inner join settings using (sync, connection, audience_id)
+    where
+        suppressions.reason <> 'bounced'
+        and pushes.outcome in ('applied', 'sending')
+        and pushes.contact_key is not null
+    qualify row_number() over (
+        partition by suppressions.email_key
+        order by
+            pushes.happened_at >= suppressions.since,
+            abs(date_diff('second', pushes.happened_at, suppressions.since)),
+            pushes.seq desc
+    ) = 1
+),
+
 followed as (
     select
-        managed.entity,
-        managed.contact_key,
-        min(suppressions.reason) as reason,
-    from {{ ref('stage_managed') }} as managed
-    inner join {{ ref('stage_suppressions') }} as suppressions using (email_key)
-    where suppressions.reason <> 'bounced'
+        entity,
+        contact_key,
+        min(reason) as reason,
+    from objectors
     group by all
 ),
 

@@ -51,24 +51,22 @@ class Creating:
         }
         return audience(document(self._client.call("POST", "/lists", json=body)))
 
-    def merge_field(
-        self, audience_id: str, name: str, label: str, kind: str, existing: Iterable[MergeField]
-    ) -> MergeField:
-        """Make a merge field, never a required one: that would refuse the people who are there."""
+    def merge_field(self, audience_id: str, name: str, label: str, existing: Iterable[MergeField]) -> MergeField:
+        """Make a text field, never a required one: that would refuse the people who are there."""
         for field in existing:
             if field.name == name:
                 return field
-        body = {"tag": name, "name": label, "type": kind, "required": False, "public": False}
+        body = {"tag": name, "name": label, "type": "text", "required": False, "public": False}
         path = f"{audience_path(audience_id)}/merge-fields"
         return merge_field(document(self._client.call("POST", path, json=body)))
 
-    def group(self, audience_id: str, category: str, name: str, existing: Iterable[Group]) -> Group:
+    def group(self, audience_id: str, category: str | None, name: str, existing: Iterable[Group]) -> Group:
         """Make a group, and its category where there is none of that title."""
         for group in existing:
             if (group.category, group.name) == (category, name):
                 return group
         root = f"{audience_path(audience_id)}/interest-categories"
-        path = f"{root}/{self._category(root, category)}/interests"
+        path = f"{root}/{self._category(root, category or name)}/interests"
         return Group(str(document(self._client.call("POST", path, json={"name": name}))["id"]), name, category)
 
     def _category(self, root: str, title: str) -> str:

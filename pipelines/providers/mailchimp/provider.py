@@ -92,15 +92,15 @@ class MailchimpProvider(Provider):
         return self._reading.members(audience_id, fields, since)
 
     def create_audience(self, name: str, data: "NewAudience") -> Audience:
-        """Make an audience from `to.create` of a sync (A1); `ConfigError` where that lacks what Mailchimp demands."""
+        """See `Provider`."""
         return self._creating.audience(name, data)
 
-    def create_merge_field(self, audience_id: str, name: str, label: str, kind: str = "text") -> MergeField:
-        """Make a merge field; one that is there already is returned as it is."""
-        return self._creating.merge_field(audience_id, name, label, kind, self._reading.merge_fields(audience_id))
+    def create_merge_field(self, audience_id: str, name: str, label: str) -> MergeField:
+        """See `Provider`."""
+        return self._creating.merge_field(audience_id, name, label, self._reading.merge_fields(audience_id))
 
-    def create_group(self, audience_id: str, category: str, name: str) -> Group:
-        """Make a group and, where needed, its category; one that is there already is returned as it is."""
+    def create_group(self, audience_id: str, category: str | None, name: str) -> Group:
+        """See `Provider`; every group of Mailchimp has a category, which the configuration sees to."""
         group = self._creating.group(audience_id, category, name, self._reading.groups(audience_id))
         self._reading.groups(audience_id)  # changes that name the new group are sent by its id
         return group

@@ -11,12 +11,13 @@
     members.py     the rules of members: adding, updating, renaming, transitions
     member_document.py, member_routes.py   how a member looks; the member endpoints
     batch.py       POST /lists/{id}
+    batches.py     /batches; batch_runs.py: how they get on; batch_results.py: the archive with their answers
     audiences.py, fields.py, groups.py, segments.py, campaigns.py   the other endpoints
     reports.py, report_details.py, totals.py   reports, who did what, and their sums
     people.py      what recipients do after a send; acts.py: what people and marketers do by hand
     admin.py       the back stage: /sandbox/mailchimp/...
     seeding.py     what a fresh sandbox holds
 
-Left out: /batches, webhooks, templates, conditions of saved segments, scheduling, marketing permissions, localised
+Left out: webhooks, templates, conditions of saved segments, scheduling, marketing permissions, localised
 titles. Plain http is served, where Mailchimp answers 426. An imageurl is checked by its form and never fetched.
 """

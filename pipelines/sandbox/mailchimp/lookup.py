@@ -3,7 +3,7 @@
 Belongs here: finding by path parameters. Does not: anything about what was found.
 """
 
-from pipelines.sandbox.mailchimp.model import Audience, Campaign, Category, Interest, Member, MergeField, Segment
+from pipelines.sandbox.mailchimp.model import Audience, Batch, Campaign, Category, Interest, Member, MergeField, Segment
 from pipelines.sandbox.mailchimp.problems import not_found
 from pipelines.sandbox.mailchimp.query import Asked
 from pipelines.sandbox.mailchimp.state import State
@@ -61,5 +61,13 @@ def campaign_at(state: State, asked: Asked, *, sent: bool = False) -> Campaign:
     """The campaign of {campaign_id}; with `sent`, only one that has a report."""
     found = state.campaigns.get(asked.params["campaign_id"])
     if found is None or (sent and found.status != "sent"):
+        raise not_found()
+    return found
+
+
+def batch_at(state: State, asked: Asked) -> Batch:
+    """The batch of {batch_id}."""
+    found = state.batches.get(asked.params["batch_id"])
+    if found is None:
         raise not_found()
     return found

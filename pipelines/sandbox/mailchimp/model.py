@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Json = dict[str, Any]
 Lock = Literal["", "unsubscribe", "bounce", "abuse"]
+Progress = Literal["pending", "preprocessing", "started", "finalizing", "finished"]
 
 
 @dataclass
@@ -174,3 +175,36 @@ class Mark:
     address_hash: str
     kind: Literal["forgotten", "throttled"]
     until: str = ""
+
+
+@dataclass
+class Batch:
+    """A batch request and how far it is; `turn_at` in seconds since 1970: it does not begin before.
+
+    `total` is known once the operations are cut into pages, and 0 until then.
+    """
+
+    id: str
+    submitted_at: str
+    turn_at: float
+    ip: str
+    status: Progress = "pending"
+    total: int = 0
+    finished: int = 0
+    errored: int = 0
+    completed_at: str = ""
+
+
+@dataclass
+class Operation:
+    """One call of a batch at its place in the order, and its answer once it was performed."""
+
+    batch_id: str
+    place: int
+    method: str
+    path: str
+    query: dict[str, str]
+    body: str
+    operation_id: str
+    status_code: int = 0
+    response: str = ""

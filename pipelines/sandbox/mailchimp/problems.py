@@ -81,6 +81,14 @@ def key_invalid() -> Problem:
     return Problem(401, "API Key Invalid", detail)
 
 
+def too_many_batches(most: int) -> Problem:
+    """More batches wait than the account may have; Mailchimp's text says webhooks where it means batches."""
+    detail = (
+        f"You have more than {most} pending webhooks. Please wait for some to complete before adding any more batches."
+    )
+    return Problem(429, "TooManyRequests", detail)
+
+
 def member_exists(email_address: str, *, has_type: bool) -> Problem:
     """The address is on the list; without `type` when it answers a PUT."""
     detail = f"{email_address} is already a list member. Use PUT to insert or update list members."

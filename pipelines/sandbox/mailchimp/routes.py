@@ -9,12 +9,14 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, compile_path
 
 from pipelines.sandbox.http import Answer, Api, Call, Gate
 from pipelines.sandbox.mailchimp import (
     audiences,
     batch,
+    batch_results,
+    batches,
     campaigns,
     fields,
     groups,
@@ -40,6 +42,7 @@ CATEGORY = f"{LIST}/interest-categories/{{interest_category_id}}"
 INTEREST = f"{CATEGORY}/interests/{{interest_id}}"
 CAMPAIGN = "/campaigns/{campaign_id}"
 REPORT = "/reports/{campaign_id}"
+BATCH = "/batches/{batch_id}"
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/": {"GET": audiences.get_account},
@@ -89,21 +92,44 @@ ROUTES: dict[str, dict[str, Handler]] = {
     f"{REPORT}/unsubscribed": {"GET": report_details.get_unsubscribed},
     f"{REPORT}/domain-performance": {"GET": report_details.get_domain_performance},
     f"{REPORT}/abuse-reports": {"GET": report_details.get_abuse_reports},
+    "/batches": {"GET": batches.get_batches, "POST": batches.post_batch},
+    BATCH: {"GET": batches.get_batch, "DELETE": batches.delete_batch},
 }
 UNKNOWN = "/{unknown:path}"
+PATTERNS = tuple((route, compile_path(route)[0]) for route in ROUTES)
 
 
 def mount(api: Api) -> Mount:
-    """The imitated API below /mailchimp."""
+    """The imitated API below /mailchimp, and beside it the results of batches, which have no /3.0 and need no key."""
     paths = [Route(path, Gate(api, path)) for path in ROUTES]
     version = [Route("/3.0", Gate(api, "/")), Mount("/3.0", routes=[*paths, Route(UNKNOWN, Gate(api, UNKNOWN))])]
-    return Mount("/mailchimp", routes=[*version, Route(UNKNOWN, Gate(api, UNKNOWN))])
+    results = Route(batch_results.ROUTE, Gate(api, batch_results.ROUTE))
+    return Mount("/mailchimp", routes=[*version, results, Route(UNKNOWN, Gate(api, UNKNOWN))])
+
+
+def found_at(path: str) -> tuple[str, dict[str, str]]:
+    """The route that a path below /3.0 leads to, and what fills it."""
+    for route, pattern in PATTERNS:
+        match = pattern.match(path)
+        if match:
+            return route, match.groupdict()
+    return UNKNOWN, {}
 
 
 def answer(state: State, call: Call) -> Answer:
     """What Mailchimp would answer to this call, after doing it."""
+    if call.route == batch_results.ROUTE:
+        return batch_results.answer(state, call)
     try:
         check_key(state, call)
+    except Problem as problem:
+        return problem_answer(problem)
+    return perform(state, call)
+
+
+def perform(state: State, call: Call) -> Answer:
+    """The same for a call whose key was checked, as for every operation of a batch."""
+    try:
         document = _handler(call)(state, Asked(call.params, call.query, call.body, call.caller_ip))
         return document_answer(call, None if document is None else trimmed(document, call.query), document)
     except Problem as problem:

@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.sandbox.clock import Clock
 from pipelines.sandbox.faults import Fault, Faults, Traffic
 from pipelines.sandbox.http import Answer, Call
-from pipelines.sandbox.mailchimp import acts, members, routes
+from pipelines.sandbox.mailchimp import acts, batch_results, batch_runs, members, routes
 from pipelines.sandbox.mailchimp.member_document import Renderer
 from pipelines.sandbox.mailchimp.model import Json
 from pipelines.sandbox.mailchimp.problems import Problem
@@ -43,7 +43,7 @@ class Mailchimp:
         self.faults = Faults()
         self.traffic = Traffic()
         self._lock = threading.RLock()
-        self._state = State(folder / "mailchimp.sqlite", clock, seed, switches)
+        self._state = State(folder / "mailchimp.sqlite", clock, seed, switches, url)
         self._first_switches = switches
         self._seed_if_fresh()
 
@@ -66,7 +66,7 @@ class Mailchimp:
     def crowded(self, call: Call, connections: int) -> Answer | None:
         """429 for one connection too many, without Retry-After, as Mailchimp does."""
         switches = self._state.switches
-        if connections <= switches.max_connections:
+        if connections <= switches.max_connections or call.route == batch_results.ROUTE:
             return None
         if switches.too_many_title is None:
             return Answer(429)
@@ -80,6 +80,8 @@ class Mailchimp:
     def _settle(self) -> None:
         with self._state.request("people"):
             acts.settle(self._state)
+        with self._state.request("api"):
+            batch_runs.settle(self._state)
 
     @property
     def list_id(self) -> str:

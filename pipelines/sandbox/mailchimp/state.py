@@ -5,7 +5,7 @@ Belongs here: finding, saving, numbering, time. Does not: any rule of the API.
 
 import hashlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from pipelines.sandbox.documents import Collection, Documents
 from pipelines.sandbox.mailchimp.model import (
     Account,
     Audience,
+    Batch,
     Campaign,
     Category,
     Delivery,
@@ -24,6 +25,7 @@ from pipelines.sandbox.mailchimp.model import (
     Mark,
     Member,
     MergeField,
+    Operation,
     Segment,
 )
 from pipelines.sandbox.mailchimp.switches import Switches
@@ -152,14 +154,67 @@ class Deliveries:
                 yield delivery, at, what
 
 
-class State:
-    """Everything that the simulator knows. Not thread-safe: its simulator serialises the calls."""
+class Batches:
+    """Batch requests in the order in which they came, and the operations of each."""
 
-    def __init__(self, path: Path, clock: Clock, seed: int, switches: Switches) -> None:
+    def __init__(self, documents: Documents) -> None:
+        self._all: Collection[Batch] = Collection(documents, "batches", Batch, lambda batch: batch.id)
+        self._operations: Collection[Operation] = Collection(
+            documents, "operations", Operation, lambda found: f"{found.batch_id}:{found.place}"
+        )
+        self._of: dict[str, list[Operation]] = {}
+        for operation in sorted(self._operations, key=lambda found: found.place):
+            self._of.setdefault(operation.batch_id, []).append(operation)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self._all)
+
+    def get(self, batch_id: str) -> Batch | None:
+        """The batch, or None."""
+        return self._all.get(batch_id)
+
+    def operations(self, batch_id: str) -> list[Operation]:
+        """Those of the batch, in the order in which they are performed."""
+        return self._of.get(batch_id, [])
+
+    def save(self, batch: Batch) -> None:
+        """Writes a new or changed batch down."""
+        self._all.put(batch)
+
+    def save_operation(self, operation: Operation) -> None:
+        """Writes an answer down."""
+        self._operations.put(operation)
+
+    def set_operations(self, batch_id: str, operations: Iterable[Operation]) -> None:
+        """These instead of what the batch had, with their places from 0 on."""
+        self._drop_operations(batch_id)
+        self._of[batch_id] = list(operations)
+        for place, operation in enumerate(self._of[batch_id]):
+            operation.place = place
+            self._operations.put(operation)
+
+    def remove(self, batch: Batch) -> None:
+        """The batch and its answers are gone."""
+        self._drop_operations(batch.id)
+        self._all.remove(batch)
+
+    def _drop_operations(self, batch_id: str) -> None:
+        for operation in self._of.pop(batch_id, []):
+            self._operations.remove(operation)
+
+
+class State:
+    """Everything that the simulator knows. Not thread-safe: its simulator serialises the calls.
+
+    `url` is the root of the server, for addresses that lead to files beside the API.
+    """
+
+    def __init__(self, path: Path, clock: Clock, seed: int, switches: Switches, url: str) -> None:
         self._documents = Documents(path)
         self._clock = clock
         self._request = ("", "", "")
         self.seed = seed
+        self.url = url
         self.switches = switches
         self._load()
 
@@ -177,6 +232,7 @@ class State:
         self.folders: Collection[Folder] = Collection(documents, "folders", Folder, lambda found: found.id)
         self.campaigns: Collection[Campaign] = Collection(documents, "campaigns", Campaign, lambda found: found.id)
         self.deliveries = Deliveries(documents)
+        self.batches = Batches(documents)
         self.marks: Collection[Mark] = Collection(
             documents, "marks", Mark, lambda found: f"{found.kind}:{found.list_id}:{found.address_hash}"
         )

@@ -31,6 +31,11 @@ class Switches:
     batch_takes_roles        12: role addresses pass in a batch
     refusal_code             6.6: error_code of everything but "exists"
     activity_without_events  10: email-activity with `since` also lists those without events since then
+    max_batches              8: batches of the account that have not finished
+    batch_step               8: seconds that a batch stays pending, preprocessing and finalizing, each
+    batch_rate               8: operations that a started batch does in a second; one batch runs at a time
+    batch_late               8: seconds for which the finished flag lags behind the last operation (7.4 h were seen)
+    batch_page_size          8: items on each page that a GET without `count` is cut into
     sent_before              seconds between a campaign's send_time and the call of actions/send, so that reactions
                              are there at once and yet never in the future; 0: they come as the clock goes on
     habits                   what recipients do
@@ -53,6 +58,11 @@ class Switches:
     batch_takes_roles: bool = True
     refusal_code: str = "ERROR_GENERIC"
     activity_without_events: bool = True
+    max_batches: int = 500
+    batch_step: int = 1
+    batch_rate: int = 50
+    batch_late: int = 0
+    batch_page_size: int = 1000
     sent_before: int = 3600
     habits: Habits = field(default_factory=Habits)
 
