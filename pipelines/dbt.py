@@ -19,6 +19,8 @@ from pipelines.config import Home
 from pipelines.errors import ConfigError, EnlistError
 from pipelines.warehouse import Warehouse
 
+CRM_REMEDY = "The rows are in the CRM: two records with one key, or a key that is empty."
+DEFECT_REMEDY = "Nothing was sent or published because of it; it is a defect of Enlist, please report it."
 PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 
@@ -68,10 +70,10 @@ def raise_for(nodes: Sequence[Node], where: str) -> None:
     """Raise one `ConfigError` for the first node that went wrong; skipped ones are only its consequence."""
     for node in nodes:
         if node.kind == "test" and node.status == "fail":
+            # map_records holds the CRM's own keys; all other checks guard what Enlist computed.
+            remedy = CRM_REMEDY if "map_records" in node.name else DEFECT_REMEDY
             raise ConfigError(
-                f"the check {node.name} found {node.failures} rows that break it.",
-                where=where,
-                do="The rows are in the CRM: two records with one key, or a key that is empty.",
+                f"the check {node.name} found {node.failures} rows that break it.", where=where, do=remedy
             )
         if node.status == "error":
             raise ConfigError(f"{node.name} can't be computed: {_sentence(node.message)}", where=where)

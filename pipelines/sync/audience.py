@@ -17,6 +17,7 @@ from pipelines.errors import ConfigError
 from pipelines.landing import land
 from pipelines.ledger import pins
 from pipelines.providers.base import Audience, Member, MergeField, Provider
+from pipelines.providers.loading import record_audience
 from pipelines.providers.secrets import conceal
 from pipelines.sync import settings
 from pipelines.sync.pending import refuse_pending
@@ -60,6 +61,7 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
         _rows(_members(provider, sync, audience, merge_fields), total),
     )
     with warehouse.transaction() as database:
+        record_audience(database, sync.to.connection, account.account_id, audience)
         _replace(database, "merge_fields", sync, audience, [_field_row(field) for field in merge_fields])
         _replace(
             database,

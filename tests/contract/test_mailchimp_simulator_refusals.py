@@ -52,7 +52,7 @@ def test_a_wrong_verb_an_unknown_path_and_bad_json_have_their_own_refusals(call:
     wrong = call("PUT", "LIST/merge-fields")
     refused(wrong, 405, "Method Not Allowed")
     assert wrong.headers["Allow"] == "GET, POST"
-    refused(call("GET", "/batches"), 404, "Resource Not Found")
+    refused(call("GET", "/nowhere"), 404, "Resource Not Found")
     refused(call("GET", "/lists/nothing"), 404, "Resource Not Found")
     refused(call("GET", f"LIST/members/{md5('nobody@post.example')}"), 404, "Resource Not Found")
     refused(call("POST", "LIST/members", data='{"email'), 400, "JSON Parse Exception")

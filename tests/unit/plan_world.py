@@ -232,6 +232,7 @@ class World:
         journal.outcomes(outcomes)
         journal.end(calls=1, left=0)
         self.answers.clear()
+        self.later(minutes=1)
 
     def _is_spared(self, row: Row) -> bool:
         """Labels of somebody whom the provider did not take are not sent."""

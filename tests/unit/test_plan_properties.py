@@ -88,13 +88,15 @@ class Family:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     said_no: dict[str, str | None] = field(default_factory=dict)
     joined_by_hand: set[str] = field(default_factory=set)
+    owners: Mapping[str, str] = field(default_factory=dict)
 
     def own(self, name: str) -> str:
         """The key of one of the family's three addresses."""
         return address(f"{name}-{self.number}")
 
-    def play(self, world: World, at: int) -> None:
-        """What happens before the plan of round `at`."""
+    def play(self, world: World, at: int, owners: Mapping[str, str]) -> None:
+        """What happens before the plan of round `at`; `owners`: whose the ledger says each address is."""
+        self.owners = owners
         said = self.rounds[at]
         for key, record in said["records"].items():
             self._record(world, key, record)
@@ -136,7 +138,7 @@ class Family:
         status = member.status if member else None
         if act == "unsubscribes" and status in ("subscribed", "pending"):
             world.turn(key, "unsubscribed")
-            self._note(world, key)
+            self.said_no.setdefault(key, self.owners.get(key))
         elif act == "bounces" and status == "subscribed":
             world.turn(key, "bounced")
         elif act == "archived" and status in ("subscribed", "unsubscribed"):
@@ -159,12 +161,7 @@ class Family:
             self.said_no.pop(key, None)
         elif event != "nothing":
             world.says(event, key, source="admin" if event == "block" else "provider", audience_id="A2")
-            self._note(world, key)
-
-    def _note(self, world: World, key: str) -> None:
-        """Somebody said no; as far as the ledger knows, the address was this record's."""
-        remembered = world.members().get(key)
-        self.said_no.setdefault(key, remembered["contact_key"] if remembered else None)
+            self.said_no.setdefault(key, self.owners.get(key))
 
 
 def never_to_those_who_said_no(family: Family, draft: Draft) -> None:
@@ -221,8 +218,9 @@ def test_a_plan_brings_about_what_is_wanted_and_nothing_else(policy: str, chance
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         world = World(patch, Path(folder), **POLICIES[policy])
         for at in range(ROUNDS):
+            owners = {key: row["contact_key"] for key, row in world.members().items()}
             for family in families:
-                family.play(world, at)
+                family.play(world, at, owners)
             draft = world.plan()
             known, before = set(world.members()), copy.deepcopy(world.audience)
             world.push(draft.changes)

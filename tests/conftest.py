@@ -1,0 +1,45 @@
+"""Fixtures of all tests: a clean environment, and a home that the real pipeline planned in once.
+
+Belongs here: what more than one folder of tests needs. Does not: the story of a sync (end_to_end/conftest.py).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cast import write_cast
+from rehearsal import PUSHING, Rehearsal, Step, environment, rehearsing
+
+
+@pytest.fixture(autouse=True)
+def clean_environment() -> Iterator[None]:
+    """No variable of ours comes in from outside, and none stays."""
+    with environment():
+        yield
+
+
+@pytest.fixture(scope="session")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """The home that the end-to-end story happens in; other tests take a copy of it, `warm`."""
+    with rehearsing(tmp_path_factory.mktemp("rehearsal") / "home") as found:
+        write_cast(found)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def scheduled(rehearsal: Rehearsal) -> Step:
+    """The first run of the sync, by its schedule: nobody has looked yet. Before it, nothing but files was there."""
+    return rehearsal.step(lambda: rehearsal.run(PUSHING))
+
+
+@pytest.fixture(scope="session")
+def planned(rehearsal: Rehearsal, scheduled: Step, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """That home as it was then, put aside before the story goes on."""
+    assert scheduled.error is None
+    return rehearsal.copy(tmp_path_factory.mktemp("planned") / "home")
+
+
+@pytest.fixture
+def warm(planned: Rehearsal, tmp_path: Path) -> Rehearsal:
+    """A copy of one's own of a home with an extract, a warehouse and a plan that waits."""
+    return planned.copy(tmp_path / "home")

@@ -1,0 +1,163 @@
+"""Prism between a client and a server: it compares every request and every answer with the API's specification.
+
+Belongs here: installing and starting Prism, and noting what it finds. Does not: what is driven through it
+(test_prism.py).
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+PACKAGE = "@stoplight/prism-cli@5"
+INSTALL_SECONDS = 120
+START_SECONDS = 40
+VIOLATIONS = "sl-violations"
+REPO = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request through Prism and its answer, and what Prism found wrong with either."""
+
+    method: str
+    url: str
+    status: int
+    is_json: bool
+    violations: Sequence[dict[str, Any]]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url} -> {self.status}: {json.dumps(self.violations)}"
+
+
+class Recorder:
+    """Every exchange of this process with one root URL, whichever client makes it."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.seen: list[Exchange] = []
+
+    def note(self, response: requests.Response) -> None:
+        """Keeps what Prism says of the exchange that ended with this response."""
+        request = response.request
+        if (request.url or "").startswith(self.root):
+            found = json.loads(response.headers.get(VIOLATIONS, "[]"))
+            is_json = "json" in response.headers.get("Content-Type", "")
+            path = (request.url or "").removeprefix(self.root)
+            self.seen.append(Exchange(request.method or "", path, response.status_code, is_json, found))
+
+    def violations(self) -> list[str]:
+        """Those that the contract does not expect, in words."""
+        return [str(exchange) for exchange in self.seen if exchange.violations and not is_expected(exchange)]
+
+
+def is_expected(exchange: Exchange) -> bool:
+    """An error whose body is no JSON: the service really sends these, its specification does not know them.
+
+    Contract, section 2: "error answers that are not JSON (429, 403, 502 with an HTML or empty body)". Nothing else.
+    """
+    in_answer = all(found["location"][0] == "response" for found in exchange.violations)
+    return exchange.status >= 400 and not exchange.is_json and in_answer
+
+
+@contextmanager
+def recording(root: str) -> Iterator[Recorder]:
+    """Notes every exchange with the root while it is open; the requests themselves go on unchanged."""
+    recorder = Recorder(root)
+    with pytest.MonkeyPatch.context() as patch:
+        send = requests.Session.send
+
+        def noted(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            response = send(session, request, **options)
+            recorder.note(response)
+            return response
+
+        patch.setattr(requests.Session, "send", noted)
+        yield recorder
+
+
+@contextmanager
+def prism(upstream: str, folder: Path) -> Iterator[str]:
+    """Prism in front of the upstream; its root URL. Skips the test, with the reason, where Prism can't be had."""
+    specification = _specification(folder)
+    command = _installed()
+    port = _free_port()
+    arguments = [str(command), "proxy", "--host", "127.0.0.1", "--port", str(port), "--verboseLevel", "error"]
+    log = folder / "prism.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([*arguments, str(specification), upstream], stdout=output, stderr=output)
+    try:
+        _wait(process, port, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _specification(folder: Path) -> Path:
+    """The Prism-ready copy of Mailchimp's specification."""
+    shared = Path(os.environ.get("ENLIST_SHARED") or REPO.parent / "shared")
+    script = shared / "contracts" / "prism_spec.py"
+    source = shared / "contracts" / "mailchimp-marketing.openapi.json"
+    if not (script.is_file() and source.is_file()):
+        pytest.skip(f"no contracts at {shared.name}/: set ENLIST_SHARED to the folder that holds contracts/")
+    target = folder / "prism.json"
+    subprocess.run([sys.executable, str(script), str(source), str(target)], check=True, capture_output=True)
+    return target
+
+
+def _installed() -> Path:
+    """Prism's command, installed once into the user's cache."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("node and npm are not installed, and Prism needs both")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "enlist-tests"
+    folder = cache / PACKAGE.replace("/", "-")
+    command = folder / "node_modules" / ".bin" / "prism"
+    if not command.exists():
+        # Into a folder of its own, so that neither a break-off nor a second run beside this one leaves half of it.
+        fresh = cache / f"installing-{os.getpid()}"
+        fresh.mkdir(parents=True)
+        try:
+            _install(npm, fresh)
+            if not folder.exists():
+                fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return command
+
+
+def _install(npm: str, folder: Path) -> None:
+    arguments = ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel", "error", PACKAGE]
+    try:
+        subprocess.run([npm, *arguments], check=True, capture_output=True, timeout=INSTALL_SECONDS)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"npm could not install {PACKAGE} ({type(error).__name__}): is the package registry reachable?")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"Prism did not start: {log.read_text(errors='replace')[-500:]}")
