@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test ui check lint lock clean
+.PHONY: demo test ui lint lock clean
 
 demo: $(INSTALLED)  ## the whole loop on sample data and the built-in sandbox
 	$(BIN)/enlist demo

@@ -45,6 +45,7 @@ create table if not exists ledger.runs (
     started_at timestamp, ended_at timestamp, calls bigint, planned bigint, left_count bigint, accepted text,
     fields text
 );
+alter table ledger.runs add column if not exists is_part boolean;
 -- one row per change sent
 create table if not exists ledger.pushes (
     run_id text, seq bigint, plan_id text, change_id text, sync text, connection text, audience_id text, op text,

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pipelines.cli.options import HomeOption, JsonOption
-from pipelines.cli.output import Output, command
+from pipelines.cli.output import Output, command, counted
 from pipelines.cli.planning import described, latest_plan, show_holds
 from pipelines.cli.pushing import campaign_figures, outcomes_of, show_campaigns, show_outcomes
 from pipelines.cli.rehearsal import prepare, refuse_real_accounts
@@ -67,13 +67,13 @@ def _say_planned(output: Output, made: Plan) -> None:
     output.say()
     output.say(f"[bold]{made.sync}[/bold]")
     if made.size:
-        output.say(f"Planned {made.size:,} changes for {made.wanted_count:,} members, {made.calls:,} calls:")
+        output.say(f"Planned {made.size:,} changes for {made.wanted_count:,} members wanted, {made.calls:,} calls:")
         output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
     else:
-        output.say(f"Planned [bold]zero changes[/bold]: both sides agree on {made.wanted_count:,} members.")
+        output.say(f"Planned [bold]zero changes[/bold] for {made.wanted_count:,} members wanted.")
     show_holds(output, made.hold_counts)
     if made.stranger_count:
-        output.say(f"{made.stranger_count:,} members of the audience are not ours and were left alone.")
+        output.say(f"Not ours and left alone: {counted(made.stranger_count, 'member')} of the audience.")
 
 
 def _summary(output: Output, home: Home, results: Sequence[dict[str, Any]], seconds: float) -> None:

@@ -189,7 +189,7 @@ def difference(row: Mapping[str, Any]) -> str:
     before = json_module.loads(row["before"]) if row["before"] else {}
     after = json_module.loads(row["after"])
     parts = []
-    for name in ("tags", "groups"):
+    for name in ("tags", "groups") if row["op"] != "rename" else ():
         was, now = before.get(name, []), after.get(name, [])
         parts += [f"+{label}" for label in now if label not in was] if name in after else []
         parts += [f"-{label}" for label in was if label not in now] if name in after else []

@@ -158,6 +158,11 @@ def mask(address: str) -> str:
     return f"{local[:1]}…@{name[:1]}…{dot}{top}" if dot else f"{local[:1]}…@{domain[:1]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: 1 call, 2,118 calls."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def command() -> str:
     """How to type `enlist` here: its path where it is not on the PATH, as in a fresh clone."""
     ours = Path(sys.executable).with_name("enlist")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.cli.options import HomeOption, JsonOption, SyncArgument
-from pipelines.cli.output import Output, escape
+from pipelines.cli.output import Output, command, counted, escape
 from pipelines.config import Home, find_root, load_home
 from pipelines.sync.plans import Plan, latest
 
@@ -67,15 +67,16 @@ def described(made: Plan) -> dict[str, Any]:
 def show_plan(output: Output, made: Plan, *, with_verdict: bool = True) -> None:
     """A plan for people: what and why; with its verdict also whether it is safe and what to type next."""
     if made.size == 0:
-        output.say(f"[green]✓[/green] {made.sync}: zero changes, both sides agree on {made.wanted_count:,} members.")
+        output.say(f"[green]✓[/green] {made.sync}: zero changes, {counted(made.wanted_count, 'member')} wanted.")
     else:
-        output.say(f"[bold]{made.sync}[/bold]: {made.size:,} changes for {made.wanted_count:,} members wanted")
+        members = counted(made.wanted_count, "member")
+        output.say(f"[bold]{made.sync}[/bold]: {counted(made.size, 'change')}, {members} wanted")
         output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
     for one in made.creates:
         output.say(f"{one['what'].capitalize()} {escape(one['name'])} is made first.")
     show_holds(output, made.hold_counts)
     if made.stranger_count:
-        output.say(f"{made.stranger_count:,} members of the audience are not ours and are left alone.")
+        output.say(f"Not ours and left alone: {counted(made.stranger_count, 'member')} of the audience.")
     if with_verdict and made.size:
         _show_verdict(output, made)
 
@@ -91,17 +92,17 @@ def _show_verdict(output: Output, made: Plan) -> None:
     if made.status in FATES:
         output.say(FATES[made.status])
         return
-    output.say(f"It takes about {made.calls:,} calls and {_duration(made.seconds)}.")
+    output.say(f"It takes about {counted(made.calls, 'call')} and {_duration(made.seconds)}.")
     if made.stopped_by:
         for rule in made.stopped_by:
             output.say(f"[yellow]![/yellow] [bold]{rule.rule}[/bold] {escape(rule.sentence)}")
         flags = " ".join(f"--accept {rule.rule}" for rule in made.stopped_by if rule.acceptable)
-        output.say(f"  Look: enlist show {made.plan_id}")
+        output.say(f"  Look: {command()} show {made.plan_id}")
         if all(rule.acceptable for rule in made.stopped_by):
-            output.say(f"  Push: enlist push {made.sync} {flags}")
+            output.say(f"  Push: {command()} push {made.sync} {flags}")
     else:
-        output.say(f"[green]✓[/green] Safe. Push it with: enlist push {made.sync}")
+        output.say(f"[green]✓[/green] Safe. Push it with: {command()} push {made.sync}")
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+    return counted(round(seconds), "second") if seconds < 90 else counted(round(seconds / 60), "minute")

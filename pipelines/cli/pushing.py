@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, SyncArgument
-from pipelines.cli.output import Output, escape
+from pipelines.cli.output import Output, command, escape
 from pipelines.cli.planning import described, latest_plan, show_plan
 from pipelines.config import Home, find_root, load_home
 from pipelines.errors import ConfigError
@@ -147,7 +147,7 @@ def show_outcomes(output: Output, sync: str, outcomes: list[dict[str, Any]]) -> 
             remedy = f" {escape(row['remedy'])}" if row["remedy"] else ""
             output.say(f"  [yellow]{row['count']:,} {row['op']} {row['outcome']}[/yellow]: {row['code']}.{remedy}")
     if any(row["outcome"] == "refused" for row in outcomes):
-        output.say(f"  Who, and what to do: enlist failures {sync}")
+        output.say(f"  Who, and what to do: {command()} failures {sync}")
 
 
 def campaign_figures(home: Home, sync: str) -> list[dict[str, Any]]:

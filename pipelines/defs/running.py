@@ -59,11 +59,17 @@ def jobs(home: Home, sync: SyncConfig) -> Sequence[UnresolvedAssetJobDefinition]
     campaigns = names.sync_key(sync.sync, "stats", "campaigns")
     stats = [names.sync_key(sync.sync, "stats", table) for table in ("sends", "events", "links", "link_clicks")]
     entities = [names.entity_key(source.connection, source.entity_name) for source in sync.sources]
+    # Whoever opted out in a campaign is in the ledger when the statistics are told.
+    opt_outs = [
+        names.sync_key(sync.sync, "extract", "members"),
+        names.sync_key(sync.sync, "check", "addresses"),
+        names.sync_key(sync.sync, "check", "consent"),
+    ]
     own = dg.AssetSelection.groups(sync.sync) - dg.AssetSelection.assets(campaigns, *stats)
     selections = {
         "audiences": dg.AssetSelection.assets(account, campaigns) | marts,
         "members": dg.AssetSelection.assets(account, *dict.fromkeys(entities)) | own | marts,
-        "stats": dg.AssetSelection.assets(account, campaigns, *stats) | marts,
+        "stats": dg.AssetSelection.assets(account, *opt_outs, campaigns, *stats) | marts,
     }
     descriptions = {
         "audiences": "Audiences and campaign headers.",

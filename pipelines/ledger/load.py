@@ -37,6 +37,7 @@ JOURNAL_COLUMNS = dict.fromkeys(TEXT_OF_A_PUSH, "VARCHAR") | {
     "planned": "BIGINT",
     "left_count": "BIGINT",
     "can_retry": "BOOLEAN",
+    "is_part": "BOOLEAN",
     "written_at": "TIMESTAMPTZ",
     "before": "JSON",
     "after": "JSON",
@@ -64,6 +65,7 @@ select
     any_value(left_count) filter (line = 'end'),
     cast(any_value(accepted) filter (line = 'run') as varchar),
     cast(any_value(fields) filter (line = 'run') as varchar),
+    coalesce(any_value(is_part) filter (line = 'run'), false),
 from lines
 where run_id is not null
 group by run_id

@@ -19,6 +19,10 @@ from pipelines.warehouse import rows
 
 # A row that the provider refused for good is held, not planned; see plan_holds.
 DRAFT = "sync_{sync}.plan_changes where refused_code is null"
+LAST_RUN = """
+    select *, (select bool_and(is_part) from ledger.runs as parts where parts.sync = runs.sync) as only_parts
+    from ledger.runs where sync = ? order by started_at desc limit 1
+"""
 CHECKSUM = (
     "select md5(coalesce(string_agg(md5(changes::text), '' order by seq), '')) from plan.changes where plan_id = ?"
 )
@@ -50,6 +54,7 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
         """,
         [clock.naive(clock.now()), sync.sync],
     )
+    counts_of_ops = _grouped(connection, "op, reason", "plan.changes where plan_id = ?", [plan_id])
     record: dict[str, Any] = {
         "plan_id": plan_id,
         "sync": sync.sync,
@@ -61,7 +66,7 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
         "account_id": settings["account_id"],
         "audience_id": settings["audience_id"],
         "extracted_at": settings["extracted_at"],
-        "counts": json.dumps(_grouped(connection, "op, reason", "plan.changes where plan_id = ?", [plan_id])),
+        "counts": json.dumps(counts_of_ops),
         "hold_counts": json.dumps(_grouped(connection, "reason", "plan.holds where sync = ?", [sync.sync])),
         "managed_count": counts.managed,
         "wanted_count": counts.wanted,
@@ -73,7 +78,7 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
         "safe": not broken,
         "broken_rules": json.dumps([asdict(rule) for rule in broken]),
         "accepted": "[]",
-        "status": "pending",
+        "status": "pending" if counts_of_ops else "applied",
         "status_at": clock.naive(clock.now()),
     }
     columns, marks = ", ".join(record), ", ".join("?" for _ in record)
@@ -176,11 +181,12 @@ def _strangers(connection: duckdb.DuckDBPyConnection, sync: str) -> int:
 
 
 def _facts(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) -> safety.Facts:
-    last = rows(connection, "select * from ledger.runs where sync = ? order by started_at desc limit 1", [sync.sync])
+    last = rows(connection, LAST_RUN, [sync.sync])
     failed = rows(connection, "select sentence from quality.expectations where sync = ? and not passed", [sync.sync])
     last_rows: Mapping[str, int] = json.loads(str(last[0]["source_rows"] or "{}")) if last else {}
     return safety.Facts(
-        is_first_run=not last,
+        # A canary is no push of the sync yet: until a whole plan was sent, a person has to look.
+        is_first_run=not last or bool(last[0]["only_parts"]),
         rows={source.entity: _row_count(connection, source.relation) for source in sync.sources},
         last_rows=last_rows,
         drift=stale.drift(connection, sync, str(last[0]["fields"] or "{}")) if last else (),

@@ -198,6 +198,10 @@ class Push:
             sender.journal.end(calls=result.calls, left=result.outcomes["left"])
             self._finish(plan, is_whole=self._is_whole(result))
 
+    @property
+    def _is_part(self) -> bool:
+        return self.request.limit is not None or self.request.only is not None
+
     def _open_journal(self, plan: Plan, planned: int) -> Journal:
         with self.warehouse.open() as connection:
             fields = stale.named_fields(connection, self.sync)
@@ -212,11 +216,12 @@ class Push:
             fields=fields,
             accepted=[dict(acceptance) for acceptance in plan.accepted],
             planned=planned,
+            is_part=self._is_part,
         )
 
     def _is_whole(self, result: Result) -> bool:
-        is_part = self.request.limit is not None or self.request.only is not None
-        return not is_part and result.outcomes["left"] == 0 and result.outcomes["failed"] == 0
+        is_done = result.outcomes["left"] == result.dependent and result.outcomes["failed"] == 0
+        return is_done and not self._is_part
 
     def _finish(self, plan: Plan, *, is_whole: bool) -> None:
         with self.warehouse.transaction() as connection:

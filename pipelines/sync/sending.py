@@ -25,7 +25,11 @@ CARRIERS = ("add", "rename")
 
 @dataclass
 class Result:
-    """What a push did, in changes. `is_waiting`: it is a first plan that nobody accepted yet, and nothing was sent."""
+    """What a push did, in changes.
+
+    `dependent` of the changes left are labels of members whom the provider did not take. `is_waiting`: it is a first
+    plan that nobody accepted yet, and nothing was sent.
+    """
 
     plan: Plan
     run_id: str
@@ -33,6 +37,7 @@ class Result:
     by_op: Counter[tuple[str, str]] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     calls: int = 0
+    dependent: int = 0
     is_waiting: bool = False
 
     def count(self, op: str, outcome: str, code: str | None = None) -> None:
@@ -84,6 +89,7 @@ class Sender:
         waiting = [row for row in group if row["op"] not in CARRIERS and row["email_key"] in self._not_taken]
         if waiting:
             self.leave(waiting, "member_not_taken", "the provider did not take the member")
+            self._result.dependent += len(waiting)
         todo = {row["change_id"]: row for row in self.unsent(group)}
         for batch in self._provider.batches(self._plan.audience_id, self._changes(todo.values())):
             self.journal.sending(self._line(todo[change.change_id]) for change in batch.changes)

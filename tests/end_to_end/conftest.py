@@ -26,13 +26,13 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from unittest import mock
 
 import pytest
-from cast import address, edit, person_id
+from cast import Wanted, address, edit, person_id, wanted_of
 from rehearsal import PLANNING, PUSHING, SYNC, Document, Rehearsal, Step
 
 from pipelines.cli.pushing import hashed
@@ -44,12 +44,18 @@ BY = "anna"
 
 @dataclass(frozen=True)
 class Planned:
-    """A step that planned: what it did, the plan's row, the changes and who is held."""
+    """A step of a plan: what it did, the plan's row and changes, who is held, and whom the CRM wanted then."""
 
     step: Step
     plan: Document
     changes: list[Document]
     holds: dict[str, set[str]]
+    wanted: dict[str, Wanted]
+
+    @property
+    def members(self) -> Mapping[str, Document]:
+        """The provider's members after it, by address."""
+        return self.step.members
 
     def told(self) -> set[tuple[str, str, str]]:
         """(op, address, reason) of every change."""
@@ -58,7 +64,7 @@ class Planned:
 
 def planned_step(rehearsal: Rehearsal, step: Step) -> Planned:
     plan = rehearsal.query("select * from plan.plans where sync = ? order by created_at desc limit 1", [SYNC])[0]
-    return Planned(step, plan, rehearsal.changes(), rehearsal.holds())
+    return Planned(step, plan, rehearsal.changes(), rehearsal.holds(), wanted_of(rehearsal.crm))
 
 
 @contextmanager
@@ -134,7 +140,13 @@ def quiet(rehearsal: Rehearsal, campaigns: Step) -> Planned:
 
 
 @pytest.fixture(scope="session")
-def killed(rehearsal: Rehearsal, quiet: Planned) -> Planned:
+def settled(rehearsal: Rehearsal, quiet: Planned, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """The home as it was then, put aside before the story goes on."""
+    return rehearsal.copy(tmp_path_factory.mktemp("settled") / "home")
+
+
+@pytest.fixture(scope="session")
+def killed(rehearsal: Rehearsal, settled: Rehearsal) -> Planned:
     """The updates are the third batch; they reach the provider, whose answer finds nobody."""
     edit(rehearsal, "leaver", KoppelenMetMailChimp="Nee")
     edit(rehearsal, "regretful", KoppelenMetMailChimp="Nee")

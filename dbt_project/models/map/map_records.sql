@@ -97,8 +97,8 @@ judged as (
         addresses.email_key,
         coalesce(addresses.cleaned, addresses.email_key) as email,
         coalesce(addresses.verdict, 'missing') as verdict,
-        addresses.rule,
-        addresses.detail,
+        case when addresses.address is null then 'missing' else addresses.rule end as rule,
+        case when addresses.address is null then 'The record has no address.' else addresses.detail end as detail,
         addresses.suggestion,
     from records
     left join {{ source('quality', 'addresses') }} as addresses on records.address = addresses.address
