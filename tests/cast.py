@@ -99,9 +99,7 @@ def wanted_of(crm: Path) -> dict[str, Wanted]:
         database.row_factory = sqlite3.Row
         records = [
             {key: str(row[key] or "").strip() for key in row.keys()}
-            for row in database.execute(  # noqa: SIM118
-                "select * from persons order by ChangedAt, PersonId desc"
-            )
+            for row in database.execute("select * from persons order by ChangedAt, PersonId desc")
         ]
     wanted = {}
     for record in records:  # of several with one address the last one changed stays

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
@@ -40,6 +40,7 @@ PATIENT = Patience(read_timeout=20, max_attempts=4, wait=lambda seconds: None)
 
 Document = Mapping[str, Any]
 Columns = Mapping[str, str | None]
+Account = TypeVar("Account", bound=MailchimpProvider)
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,11 @@ class PushWorld:
         self.warehouse = Warehouse(self.home)
 
     @contextmanager
-    def provider(self, patience: Patience = PATIENT) -> Iterator[MailchimpProvider]:
+    def provider(self, patience: Patience = PATIENT, kind: type[Account] = MailchimpProvider) -> Iterator[Account]:
         """The account as the home's connection names it."""
         connection = self.home.connection("chimp")
         assert isinstance(connection, MailchimpConnection)
-        with closing(MailchimpProvider("chimp", connection, self.home.locks, patience=patience)) as provider:
+        with closing(kind("chimp", connection, self.home.locks, patience=patience)) as provider:
             yield provider
 
     def plan(self, *, reads_crm: bool = False) -> Plan:
@@ -203,7 +204,9 @@ def lay_out(root: Path, url: str) -> None:
     """Write the two files of a home whose account is the simulator at `url`."""
     models = _plan_models()
     (root / "syncs").mkdir(parents=True)
-    connections = models.CONNECTIONS.replace("http://127.0.0.1:8765", url).replace("-us1}", f"-us1, batch_size: {BATCH}}}")
+    connections = models.CONNECTIONS.replace("http://127.0.0.1:8765", url).replace(
+        "-us1}", f"-us1, batch_size: {BATCH}}}"
+    )
     (root / "connections.yaml").write_text(connections, encoding="utf-8")
     sync = models.SYNC.replace("audience: People", "audience: Relaties")
     (root / "syncs" / "people.yaml").write_text(sync, encoding="utf-8")

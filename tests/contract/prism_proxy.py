@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
@@ -32,13 +33,13 @@ class Exchange:
     """One request through Prism and its answer, and what Prism found wrong with either."""
 
     method: str
-    url: str
+    path: str
     status: int
     is_json: bool
     violations: Sequence[dict[str, Any]]
 
     def __str__(self) -> str:
-        return f"{self.method} {self.url} -> {self.status}: {json.dumps(self.violations)}"
+        return f"{self.method} {self.path} -> {self.status}: {json.dumps(self.violations)}"
 
 
 class Recorder:
@@ -54,7 +55,7 @@ class Recorder:
         if (request.url or "").startswith(self.root):
             found = json.loads(response.headers.get(VIOLATIONS, "[]"))
             is_json = "json" in response.headers.get("Content-Type", "")
-            path = (request.url or "").removeprefix(self.root)
+            path = unquote(urlsplit(request.url or "").path.removeprefix("/3.0")) or "/"
             self.seen.append(Exchange(request.method or "", path, response.status_code, is_json, found))
 
     def violations(self) -> list[str]:
@@ -131,7 +132,8 @@ def _installed() -> Path:
         fresh.mkdir(parents=True)
         try:
             _install(npm, fresh)
-            if not folder.exists():
+            if not command.exists():
+                shutil.rmtree(folder, ignore_errors=True)
                 fresh.rename(folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -139,7 +141,8 @@ def _installed() -> Path:
 
 
 def _install(npm: str, folder: Path) -> None:
-    arguments = ["install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel", "error", PACKAGE]
+    quick = ["--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000"]
+    arguments = ["install", "--prefix", str(folder), *quick, PACKAGE]
     try:
         subprocess.run([npm, *arguments], check=True, capture_output=True, timeout=INSTALL_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
