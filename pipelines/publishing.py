@@ -45,8 +45,7 @@ def publish(home: Home, warehouse: Warehouse) -> Publication:
         tables = [(schema, table) for schema, table in PUBLISHED if has_table(connection, schema, table)]
         counts = {pair: _count(connection, *pair) for pair in tables}
         prints = {pair: _fingerprint(connection, *pair) for pair in tables}
-        mark = str(sorted(prints.items()))
-        if home.analytics.exists() and _mark_of(home.analytics) == mark:
+        if home.analytics.exists() and _prints_of(home.analytics) == prints:
             return Publication(len(tables), sum(counts.values()), is_replaced=False)
         draft = home.analytics.with_suffix(".draft")
         _remove(draft)
@@ -54,7 +53,6 @@ def publish(home: Home, warehouse: Warehouse) -> Publication:
         for schema, table in tables:
             connection.execute(f"create schema if not exists draft.{schema}")
             connection.execute(f"create table draft.{schema}.{table} as from {schema}.{table}")
-        connection.execute("create table draft.main.published as select ? as mark", [mark])
         connection.execute("detach draft")
     try:
         draft.replace(home.analytics)
@@ -73,11 +71,11 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, schema: str, table: str)
     return str(connection.execute(query).fetchall()[0][0])
 
 
-def _mark_of(path: Path) -> str | None:
-    """The fingerprint that the published file carries, None when it can't be read."""
+def _prints_of(path: Path) -> dict[tuple[str, str], str] | None:
+    """The fingerprints of all tables of the published file, None when it can't be read."""
     with contextlib.suppress(duckdb.Error), duckdb.connect(str(path), read_only=True) as connection:
-        found = connection.execute("select mark from main.published").fetchall()
-        return str(found[0][0]) if found else None
+        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        return {(schema, table): _fingerprint(connection, schema, table) for schema, table in tables}
     return None
 
 

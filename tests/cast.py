@@ -97,10 +97,8 @@ def wanted_of(crm: Path) -> dict[str, Wanted]:
     """Whom the seed's rules want in the audience (C2-C4, D6-D9, E3, E6, E7), by address in lower case."""
     with closing(sqlite3.connect(crm)) as database:
         database.row_factory = sqlite3.Row
-        records = [
-            {key: str(row[key] or "").strip() for key in row.keys()}
-            for row in database.execute("select * from persons order by ChangedAt, PersonId desc")
-        ]
+        rows = database.execute("select * from persons order by ChangedAt, PersonId desc").fetchall()
+    records = [{column: str(value or "").strip() for column, value in dict(row).items()} for row in rows]
     wanted = {}
     for record in records:  # of several with one address the last one changed stays
         found = judge(record["ContactEMailRE"] or record["CompanyEmailREBT"])

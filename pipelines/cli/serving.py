@@ -4,6 +4,7 @@ Belongs here: starting them. Does not: what they serve.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -53,8 +54,21 @@ def ui(
         # `dagster dev` is what dagster-webserver brings; its successor `dg dev` is a package of its own.
         quiet = ["-W", "ignore::UserWarning", "-W", "ignore::FutureWarning"]
         command = [sys.executable, *quiet, "-m", "dagster", "dev", "-w", str(REPO / "workspace.yaml")]
-        environment = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"}
-        code = subprocess.call(  # noqa: S603 our own interpreter's dagster
-            [*command, "-h", "127.0.0.1", "-p", str(port)], env=environment, cwd=REPO
-        )
+        code = _run([*command, "-h", "127.0.0.1", "-p", str(port)])
     return output.finish({"port": port}, exit_code=0 if code in (0, 130, -2, -15) else 5)
+
+
+def _run(command: list[str]) -> int:
+    """Run a server until it ends or we are told to; it never outlives us.
+
+    `dagster dev` takes its children along at Ctrl-C, not at SIGTERM.
+    """
+    environment = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"}
+    server = subprocess.Popen(command, env=environment, cwd=REPO)  # noqa: S603 our own interpreter's dagster
+    before = signal.signal(signal.SIGTERM, lambda number, frame: server.send_signal(signal.SIGINT))
+    try:
+        return server.wait()
+    except KeyboardInterrupt:  # the terminal told the server as well
+        return server.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,11 +1,12 @@
 -- ledger.members from ledger.pushes: the last word on every member that a sync ever touched.
--- A change that was sent without an answer counts as done: the next plan starts from what the provider really has.
+-- A change that was sent without an answer, or with none that could be used, counts as done: the next plan starts from
+-- what the provider really has. Only a new member that failed is most often known not to be there.
 -- But nobody has left, and no label is gone, before an answer says so: else a leaver whom a crash left behind would
 -- be a stranger to the next plan, and stay.
 with pushes as (
     select *, (happened_at, run_id, seq) as place
     from ledger.pushes
-    where outcome in ('applied', 'sending')
+    where outcome in ('applied', 'sending') or (outcome = 'failed' and not (op = 'add' and before is null))
 ),
 -- A rename is two events: the new address begins with all that the old one had, and the old one ends.
 events as (
@@ -24,8 +25,8 @@ told as (
         end as presence,
         json_extract(after, '$.fields') as fields,
         coalesce(json_extract(kept, '$.fields'), json_extract(after, '$.fields')) as kept_fields,
-        json_extract(case when outcome = 'sending' and op in ('untag', 'leave') then before else after end, '$.tags') as tags,
-        json_extract(case when outcome = 'sending' and op in ('untag', 'leave') then before else after end, '$.groups') as groups,
+        json_extract(case when outcome <> 'applied' and op in ('untag', 'leave') then before else after end, '$.tags') as tags,
+        json_extract(case when outcome <> 'applied' and op in ('untag', 'leave') then before else after end, '$.groups') as groups,
     from events
 ),
 folded as (

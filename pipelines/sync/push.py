@@ -177,12 +177,13 @@ class Push:
         creating.create(self.provider, plan.audience_id, plan.creates)
         sender = Sender(self.provider, plan, self._open_journal(plan, len(planned)), result, secrets)
         todo = [row for row in planned if row["change_id"] not in moved]
-        before = self.provider.calls
+        before, is_whole = self.provider.calls, False
         try:
             for row in planned:
                 if row["change_id"] in moved:
                     sender.leave([row], "moved", moved[row["change_id"]])
             sender.send(todo)
+            is_whole = self._is_whole(result)
         except EnlistError as error:
             sender.leave(sender.unsent(todo), "broken_off", error.what)
             raise
@@ -196,7 +197,7 @@ class Push:
         finally:
             result.calls = self.provider.calls - before
             sender.journal.end(calls=result.calls, left=result.outcomes["left"])
-            self._finish(plan, is_whole=self._is_whole(result))
+            self._finish(plan, is_whole=is_whole)
 
     @property
     def _is_part(self) -> bool:

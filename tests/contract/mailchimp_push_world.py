@@ -149,8 +149,14 @@ class PushWorld:
         self.warehouse = Warehouse(self.home)
 
     @contextmanager
-    def provider(self, patience: Patience = PATIENT, kind: type[Account] = MailchimpProvider) -> Iterator[Account]:
+    def provider(self, patience: Patience = PATIENT) -> Iterator[MailchimpProvider]:
         """The account as the home's connection names it."""
+        with self.provider_of(MailchimpProvider, patience) as provider:
+            yield provider
+
+    @contextmanager
+    def provider_of(self, kind: type[Account], patience: Patience = PATIENT) -> Iterator[Account]:
+        """The same as an object of a class made from it."""
         connection = self.home.connection("chimp")
         assert isinstance(connection, MailchimpConnection)
         with closing(kind("chimp", connection, self.home.locks, patience=patience)) as provider:

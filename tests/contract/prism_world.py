@@ -123,7 +123,7 @@ def call_audiences(world: World) -> None:
     world.api("GET", "/ping")
     body = {
         "name": "Leden",
-        "contact": {"company": "V", "address1": "Straat 1", "zip": "3511", "city": "Utrecht", "country": "NL"},
+        "contact": {"company": "V", "address1": "S 1", "zip": "3511", "city": "Utrecht", "state": "", "country": "NL"},
         "permission_reminder": "U bent lid.",
         "campaign_defaults": {"from_name": "V", "from_email": "v@v.example", "subject": "Nieuws", "language": "nl"},
         "email_type_option": False,

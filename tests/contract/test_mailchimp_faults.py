@@ -244,7 +244,7 @@ class Meanwhile(MailchimpProvider):
 def test_who_says_no_in_the_middle_of_a_push_is_not_subscribed(stage: Stage) -> None:
     """M4. Each says so just before the batch that holds one of their changes; who is archived then, stays archived."""
     late = {
-        person.last_address: person.addresses[0] if op != "tag" else person.last_address
+        (op, person.last_address): person.addresses[0]
         for op, role in (("update", "changed"), ("rename", "moving"), ("add", "returning"), ("tag", "coming"))
         for person in EVERYBODY
         if person.role == role and 10 <= person.number < 20
@@ -253,12 +253,12 @@ def test_who_says_no_in_the_middle_of_a_push_is_not_subscribed(stage: Stage) -> 
 
     def say_no(batch: Batch) -> None:
         for change in batch.changes:
-            here = late.get(change.email) if change.op in ("update", "rename", "add", "tag") else None
-            if here and here not in said:
-                said.add(here)
-                stage.mailchimp.act(stage.mailchimp.list_id, here, "opt_out")
+            address = late.get((change.op, change.email))
+            if address and address not in said:
+                said.add(address)
+                stage.mailchimp.act(stage.mailchimp.list_id, address, "opt_out")
 
-    with stage.world.provider(kind=Meanwhile) as provider:
+    with stage.world.provider_of(Meanwhile) as provider:
         provider.acts = say_no
         stage.world.push(provider, "now-1")
     assert len(said) == len(late)

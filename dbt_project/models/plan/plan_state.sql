@@ -11,17 +11,15 @@ objectors as (
         pushes.contact_key,
         suppressions.reason,
     from {{ ref('stage_suppressions') }} as suppressions
+    cross join unnest(suppressions.objected_at) as objections (since)
     inner join {{ source('ledger', 'pushes') }} as pushes using (email_key)
     inner join settings using (sync, connection, audience_id)
-    where
-        suppressions.reason <> 'bounced'
-        and pushes.outcome in ('applied', 'sending')
-        and pushes.contact_key is not null
+    where pushes.outcome not in ('refused', 'left') and pushes.contact_key is not null
     qualify row_number() over (
-        partition by suppressions.email_key
+        partition by suppressions.email_key, objections.since
         order by
-            pushes.happened_at >= suppressions.since,
-            abs(date_diff('second', pushes.happened_at, suppressions.since)),
+            pushes.happened_at >= objections.since,
+            abs(date_diff('second', pushes.happened_at, objections.since)),
             pushes.seq desc
     ) = 1
 ),

@@ -7,6 +7,9 @@ select
     suppressions.connection is distinct from settings.connection
     or suppressions.audience_id is distinct from settings.audience_id
     or suppressions.source = 'admin' as is_from_elsewhere,
+    list(suppressions.since) filter (suppressions.reason <> 'bounced') over (
+        partition by suppressions.email_key
+    ) as objected_at,
 from {{ source('ledger', 'suppressions') }} as suppressions
 cross join {{ source('sync', 'settings') }} as settings
 where

@@ -107,10 +107,10 @@ def test_a_send_is_one_row_for_each_recipient(analytics: duckdb.DuckDBPyConnecti
 
 
 def test_opens_and_clicks_of_people_add_up_to_their_campaign(analytics: duckdb.DuckDBPyConnection) -> None:
-    """I9."""
+    """I9: a person's row has what people opened and what machines opened, the campaign's both together."""
     query = """
-        select campaigns.campaign_id, any_value(campaigns.opens), sum(sends.opens), any_value(campaigns.clicks),
-            sum(sends.clicks)
+        select campaigns.campaign_id, any_value(campaigns.opens), sum(sends.opens + sends.machine_opens),
+            any_value(campaigns.clicks), sum(sends.clicks)
         from marts.campaigns as campaigns inner join marts.sends as sends using (connection, campaign_id)
         group by all
     """

@@ -1,4 +1,4 @@
-"""auditcase_mailchimp when the CRM looks wrong: the push stops, a person decides, and what they decided is on record."""
+"""auditcase_mailchimp when the CRM looks wrong: the push stops, a person decides, and the decision is on record."""
 
 import json
 from datetime import datetime

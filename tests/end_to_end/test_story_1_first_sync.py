@@ -1,4 +1,4 @@
-"""The first sync of auditcase_mailchimp: nothing before a person looked, then everybody and everything as the CRM has it.
+"""The first sync of auditcase_mailchimp: nothing before a person looked, then everybody, all as the CRM has it.
 
 Judged by the simulator's own state. The steps are in conftest.py, the people in ../cast.py.
 """
