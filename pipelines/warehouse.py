@@ -24,11 +24,11 @@ PUBLISHED_STORAGE = "v1.0.0"  # what DuckDB 1.x tools can open
 
 
 class Warehouse:
-    """warehouse.duckdb of a home; `wait` is how long (seconds) to wait for others before `Busy`."""
+    """warehouse.duckdb of a home; `wait` is how long (seconds) to wait for others before `Busy`: WAIT_SECONDS."""
 
-    def __init__(self, home: Home, *, wait: float = WAIT_SECONDS) -> None:
+    def __init__(self, home: Home, *, wait: float | None = None) -> None:
         self.path = home.warehouse
-        self.wait = wait
+        self.wait = WAIT_SECONDS if wait is None else wait
         self._lock = home.locks / "warehouse"
 
     @contextmanager

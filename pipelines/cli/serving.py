@@ -64,7 +64,10 @@ def _run(command: list[str]) -> int:
     `dagster dev` takes its children along at Ctrl-C, not at SIGTERM.
     """
     environment = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"}
-    server = subprocess.Popen(command, env=environment, cwd=REPO)  # noqa: S603 our own interpreter's dagster
+    # A shell's background jobs ignore Ctrl-C, and what they start inherits that: then it would ignore us as well.
+    server = subprocess.Popen(  # noqa: S603 our own interpreter's dagster
+        command, env=environment, cwd=REPO, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
     before = signal.signal(signal.SIGTERM, lambda number, frame: server.send_signal(signal.SIGINT))
     try:
         return server.wait()

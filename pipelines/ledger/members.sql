@@ -1,12 +1,17 @@
 -- ledger.members from ledger.pushes: the last word on every member that a sync ever touched.
 -- A change that was sent without an answer, or with none that could be used, counts as done: the next plan starts from
 -- what the provider really has. Only a new member that failed is most often known not to be there.
+-- Whom we archived and add again stays archived by our own hand until an answer says that they are back: else they
+-- would be taken for somebody else's doing, and held.
 -- But nobody has left, and no label is gone, before an answer says so: else a leaver whom a crash left behind would
 -- be a stranger to the next plan, and stay.
 with pushes as (
     select *, (happened_at, run_id, seq) as place
     from ledger.pushes
-    where outcome in ('applied', 'sending') or (outcome = 'failed' and not (op = 'add' and before is null))
+    where outcome in ('applied', 'sending') or (
+        outcome = 'failed'
+        and (op <> 'add' or json_extract_string(before, '$.status') is not distinct from 'archived')
+    )
 ),
 -- A rename is two events: the new address begins with all that the old one had, and the old one ends.
 events as (
@@ -21,6 +26,7 @@ told as (
         case
             when ended_by is not null then ended_by
             when op in ('archive', 'unsubscribe', 'delete') then op
+            when op = 'add' and outcome <> 'applied' and json_extract_string(before, '$.status') = 'archived' then 'archive'
             when op in ('add', 'rename', 'update') then 'here'
         end as presence,
         json_extract(after, '$.fields') as fields,
