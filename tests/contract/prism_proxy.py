@@ -1,7 +1,7 @@
 """Prism between a client and a server: it compares every request and every answer with the API's specification.
 
-Belongs here: installing and starting Prism, and noting what it finds. Does not: what is driven through it
-(test_prism.py).
+Belongs here: installing and starting Prism, and noting what it finds. Does not: the specification as such
+(prism_specification.py), what is driven through Prism (test_prism.py).
 """
 
 import json
@@ -20,11 +20,13 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
+from prism_specification import Specification
 
 PACKAGE = "@stoplight/prism-cli@5"
 INSTALL_SECONDS = 120
 START_SECONDS = 40
 VIOLATIONS = "sl-violations"
+EXPECTED_WITHOUT_JSON = (403, 429, 502)
 REPO = Path(__file__).resolve().parents[2]
 
 
@@ -42,21 +44,31 @@ class Exchange:
         return f"{self.method} {self.path} -> {self.status}: {json.dumps(self.violations)}"
 
 
-class Recorder:
-    """Every exchange of this process with one root URL, whichever client makes it."""
+@dataclass(frozen=True)
+class Proxy:
+    """A Prism that runs: its root URL, and what it compares with."""
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    url: str
+    specification: Specification
+
+
+class Recorder:
+    """Every exchange of this process with one Prism, whichever client makes it."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
         self.seen: list[Exchange] = []
 
     def note(self, response: requests.Response) -> None:
         """Keeps what Prism says of the exchange that ended with this response."""
-        request = response.request
-        if (request.url or "").startswith(self.root):
+        method, url = response.request.method or "", response.request.url or ""
+        if url.startswith(self._proxy.url):
+            parts = urlsplit(url)
             found = json.loads(response.headers.get(VIOLATIONS, "[]"))
+            found += self._proxy.specification.unknown_parameters(method, parts.path, parts.query)
             is_json = "json" in response.headers.get("Content-Type", "")
-            path = unquote(urlsplit(request.url or "").path.removeprefix("/3.0")) or "/"
-            self.seen.append(Exchange(request.method or "", path, response.status_code, is_json, found))
+            path = unquote(parts.path.removeprefix("/3.0")) or "/"
+            self.seen.append(Exchange(method, path, response.status_code, is_json, found))
 
     def violations(self) -> list[str]:
         """Those that the contract does not expect, in words."""
@@ -69,13 +81,13 @@ def is_expected(exchange: Exchange) -> bool:
     Contract, section 2: "error answers that are not JSON (429, 403, 502 with an HTML or empty body)". Nothing else.
     """
     in_answer = all(found["location"][0] == "response" for found in exchange.violations)
-    return exchange.status >= 400 and not exchange.is_json and in_answer
+    return exchange.status in EXPECTED_WITHOUT_JSON and not exchange.is_json and in_answer
 
 
 @contextmanager
-def recording(root: str) -> Iterator[Recorder]:
-    """Notes every exchange with the root while it is open; the requests themselves go on unchanged."""
-    recorder = Recorder(root)
+def recording(proxy: Proxy) -> Iterator[Recorder]:
+    """Notes every exchange with Prism while it is open; the requests themselves go on unchanged."""
+    recorder = Recorder(proxy)
     with pytest.MonkeyPatch.context() as patch:
         send = requests.Session.send
 
@@ -89,25 +101,25 @@ def recording(root: str) -> Iterator[Recorder]:
 
 
 @contextmanager
-def prism(upstream: str, folder: Path) -> Iterator[str]:
-    """Prism in front of the upstream; its root URL. Skips the test, with the reason, where Prism can't be had."""
+def prism(upstream: str, folder: Path) -> Iterator[Proxy]:
+    """Prism in front of the upstream. Skips the test, with the reason, where Prism or the contract can't be had."""
     specification = _specification(folder)
     command = _installed()
     port = _free_port()
     arguments = [str(command), "proxy", "--host", "127.0.0.1", "--port", str(port), "--verboseLevel", "error"]
     log = folder / "prism.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([*arguments, str(specification), upstream], stdout=output, stderr=output)
+        process = subprocess.Popen([*arguments, str(specification.path), upstream], stdout=output, stderr=output)
     try:
         _wait(process, port, log)
-        yield f"http://127.0.0.1:{port}"
+        yield Proxy(f"http://127.0.0.1:{port}", specification)
     finally:
         process.terminate()
         process.wait(timeout=10)
 
 
-def _specification(folder: Path) -> Path:
-    """The Prism-ready copy of Mailchimp's specification."""
+def _specification(folder: Path) -> Specification:
+    """The Prism-ready copy of Mailchimp's specification, closed against unknown keys."""
     shared = Path(os.environ.get("ENLIST_SHARED") or REPO.parent / "shared")
     script = shared / "contracts" / "prism_spec.py"
     source = shared / "contracts" / "mailchimp-marketing.openapi.json"
@@ -115,7 +127,9 @@ def _specification(folder: Path) -> Path:
         pytest.skip(f"no contracts at {shared.name}/: set ENLIST_SHARED to the folder that holds contracts/")
     target = folder / "prism.json"
     subprocess.run([sys.executable, str(script), str(source), str(target)], check=True, capture_output=True)
-    return target
+    specification = Specification(target)
+    specification.close()
+    return specification
 
 
 def _installed() -> Path:

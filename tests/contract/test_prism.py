@@ -14,7 +14,7 @@ import pytest
 import requests
 import test_mailchimp_simulator_clients as independent
 from mailchimp3 import MailChimp  # type: ignore[import-untyped]
-from prism_proxy import Recorder, prism, recording
+from prism_proxy import Proxy, Recorder, prism, recording
 from prism_world import ANKE, BAS, CARLA, DIRK, PAGE, REFUSER, World, add, call_everything, change, fill, update
 
 from pipelines.config.sync import NewAudience
@@ -33,15 +33,15 @@ STORIES = [story for name, story in vars(independent).items() if name.startswith
 
 
 @pytest.fixture(scope="session")
-def prism_url(mailchimp_simulator_server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with prism(mailchimp_simulator_server.mailchimp.url, tmp_path_factory.mktemp("prism")) as url:
-        yield url
+def proxy(mailchimp_simulator_server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with prism(mailchimp_simulator_server.mailchimp.url, tmp_path_factory.mktemp("prism")) as found:
+        yield found
 
 
 @pytest.fixture
-def recorder(prism_url: str) -> Iterator[Recorder]:
+def recorder(proxy: Proxy) -> Iterator[Recorder]:
     """Notes what Prism finds, for a test that judges it itself."""
-    with recording(prism_url) as found:
+    with recording(proxy) as found:
         yield found
 
 
@@ -54,8 +54,8 @@ def conforms(recorder: Recorder) -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def world(mailchimp_simulator: Mailchimp, prism_url: str, tmp_path: Path) -> Iterator[World]:
-    found = World(mailchimp_simulator, prism_url, tmp_path / "locks")
+def world(mailchimp_simulator: Mailchimp, proxy: Proxy, tmp_path: Path) -> Iterator[World]:
+    found = World(mailchimp_simulator, proxy.url, tmp_path / "locks")
     yield found
     found.close()
 
@@ -246,37 +246,43 @@ def test_an_error_that_is_no_json_is_the_one_violation_that_the_contract_expects
 
 
 def test_a_wrong_request_is_reported(world: World, recorder: Recorder) -> None:
-    """So that the tests above can fail: a wrong value, a wrong kind, no key, and a path that is not there."""
+    """So that the tests above can fail: wrong values, keys and parameters that nobody knows, no API key, no path."""
     url, auth = f"{world.url}/3.0/lists/{world.list_id}/members", ("x", world.simulator.api_key)
     body = {"email_address": "ina@post.example", "status": "member"}
     requests.post(url, json=body, auth=auth, timeout=20)
     requests.get(url, params={"count": "all"}, auth=auth, timeout=20)
+    requests.post(url, json={**body, "status": "subscribed", "merge_field": {}}, auth=auth, timeout=20)
+    requests.get(url, params={"skip_merge_valdation": "true"}, auth=auth, timeout=20)
     requests.get(url, timeout=20)
     requests.get(f"{world.url}/3.0/nowhere", auth=auth, timeout=20)
-    status, count, key, path = recorder.violations()
+    status, count, key, parameter, unauthorised, path = recorder.violations()
     assert "Request body property status must be equal to one of the allowed values" in status
     assert "Request query parameter count must be integer" in count
-    assert "Invalid security scheme used" in key
+    assert "must NOT have additional properties; found 'merge_field'" in key
+    assert "Unknown parameter skip_merge_valdation" in parameter
+    assert "Invalid security scheme used" in unauthorised
     assert "Selected route not found" in path
 
 
 def test_a_wrong_answer_is_reported(world: World, recorder: Recorder) -> None:
-    """An answer that is no JSON is expected of an error only, and a document is looked into."""
-    world.simulator.fail(kind="html", status=200)
-    world.provider.account()
-    (wrong,) = recorder.violations()
-    assert '["response"' in wrong
+    """No JSON is expected of the errors that the contract names only."""
+    for status in (200, 500):
+        world.simulator.fail(kind="html", status=status)
+        assert world.provider.account()
+    for wrong in recorder.violations():
+        assert '["response"' in wrong and "text/html" in wrong
+    assert len(recorder.violations()) == 2
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.removeprefix("test_"))
 def test_the_answers_to_independent_clients_conform(
-    story: Callable[..., None], mailchimp_simulator: Mailchimp, prism_url: str, recorder: Recorder
+    story: Callable[..., None], mailchimp_simulator: Mailchimp, proxy: Proxy, recorder: Recorder
 ) -> None:
     """The conformance tests once more, through Prism. What those clients send is not ours to answer for."""
     official = mailchimp_marketing.Client({"api_key": mailchimp_simulator.api_key, "timeout": 120})
-    official.api_client.host = f"{prism_url}/3.0"
+    official.api_client.host = f"{proxy.url}/3.0"
     third_party = MailChimp(mc_api=mailchimp_simulator.api_key, mc_user="any", timeout=120)
-    third_party.base_url = f"{prism_url}/3.0/"
+    third_party.base_url = f"{proxy.url}/3.0/"
     actors = {
         "official": official, "third_party": third_party, "list_id": mailchimp_simulator.list_id,
         "mailchimp_simulator": mailchimp_simulator,
