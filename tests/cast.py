@@ -47,6 +47,7 @@ CAST: dict[str, dict[str, str | None]] = {
     "opted_out_before": {},
     "bounced_before": {},
     "archived_before": {},
+    "deleted_before": {},
     "adopted": {"PersonChristianNameRE": "Sanne", "CorrespondenceGroupRE": "Seminars"},
     "leaver": {"CorrespondenceGroupRE": "Nieuwsbrief"},
     "bride": {"PersonNameRE": "Jansen"},
@@ -81,11 +82,12 @@ def write_cast(rehearsal: Rehearsal) -> None:
     for name, columns in CAST.items():
         known = {"PersonChristianNameRE": name.title(), "PersonNameRE": "Visser", "ContactEMailRE": address(name)}
         edit_auditcase(rehearsal.crm, person_id(name), **{**LINKED, **known, **columns})
-    for name in ("opted_out_before", "bounced_before", "archived_before"):
+    for name in ("opted_out_before", "bounced_before", "archived_before", "deleted_before"):
         rehearsal.act(address(name), "add_by_hand")
     rehearsal.act(address("opted_out_before"), "opt_out")
     rehearsal.act(address("bounced_before"), "hard_bounce")
     rehearsal.act(address("archived_before"), "archive_by_hand")
+    rehearsal.act(address("deleted_before"), "delete_by_hand")
     rehearsal.act(address("adopted"), "add_by_hand", merge_fields={"FNAME": "S."}, tags=["Door ons"])
 
 

@@ -1,6 +1,7 @@
 """Fixtures of all tests: a clean environment, and a home that the real pipeline planned in once.
 
-Belongs here: what more than one folder of tests needs. Does not: the story of a sync (end_to_end/conftest.py).
+Belongs here: what more than one folder of tests needs. Does not: the steps of the story (story.py), the people in it
+(cast.py), how a home is run (rehearsal.py).
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,38 @@ from pathlib import Path
 import pytest
 from cast import write_cast
 from rehearsal import PUSHING, Rehearsal, Step, environment, rehearsing
+from story import (
+    accepted,
+    again,
+    campaigns,
+    canary,
+    emptied,
+    finished,
+    first_sync,
+    killed,
+    quiet,
+    settled,
+    shrunken,
+    single,
+    stopped,
+)
+
+# The steps of the story, in its order: fixtures become known by being named here.
+STORY = (
+    canary,
+    single,
+    stopped,
+    first_sync,
+    again,
+    campaigns,
+    quiet,
+    settled,
+    killed,
+    finished,
+    shrunken,
+    accepted,
+    emptied,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -127,13 +127,14 @@ class Rehearsal:
 
     def step(self, act: Callable[[], Any]) -> Step:
         """Do something and record what it did at the provider."""
-        before, seq = Counter(self.mailchimp.stats()["calls"]), self.seq()
+        before: Counter[str] = Counter(self.mailchimp.stats()["calls"])
+        seq = self.seq()
         result, error = None, None
         try:
             result = act()
         except EnlistError as caught:
             error = caught
-        calls = Counter(self.mailchimp.stats()["calls"])
+        calls: Counter[str] = Counter(self.mailchimp.stats()["calls"])
         calls.subtract(before)
         return Step(result, error, self.members(), +calls, self.mailchimp.history(after=seq))
 
@@ -180,6 +181,17 @@ class Rehearsal:
         found: dict[str, set[str]] = {}
         for row in self.query("select email_key, reason from plan.holds where sync = ?", [SYNC]):
             found.setdefault(row["email_key"], set()).add(row["reason"])
+        return found
+
+    def outcomes(self, plan_id: str) -> dict[str, set[str]]:
+        """What became of a plan's changes in the end: email_keys by outcome."""
+        found: dict[str, set[str]] = {}
+        query = """
+            select email_key, outcome from ledger.pushes where plan_id = ?
+            qualify row_number() over (partition by change_id order by happened_at desc, run_id, seq desc) = 1
+        """
+        for row in self.query(query, [plan_id]):
+            found.setdefault(row["outcome"], set()).add(row["email_key"])
         return found
 
     def tree(self) -> dict[str, tuple[int, int]]:

@@ -6,7 +6,7 @@ Belongs here: the order of the demo and its summary. Does not: the samples (sand
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.options import HomeOption, JsonOption
 from pipelines.cli.output import Output, command, counted
@@ -14,7 +14,9 @@ from pipelines.cli.planning import described, latest_plan, show_holds
 from pipelines.cli.pushing import campaign_figures, outcomes_of, show_campaigns, show_outcomes
 from pipelines.cli.rehearsal import prepare, refuse_real_accounts
 from pipelines.config import Home, MailchimpConnection, find_root, load_home
-from pipelines.sync.plans import Plan
+
+if TYPE_CHECKING:
+    from pipelines.sync.plans import Plan
 
 
 def demo(home: HomeOption = None, json: JsonOption = False) -> int:
@@ -63,7 +65,7 @@ def _send_campaigns(home: Home, sync: str) -> int:
     return send_mailchimp_campaigns(connection.url, connection.api_key.get_secret_value(), pin["audience_id"])
 
 
-def _say_planned(output: Output, made: Plan) -> None:
+def _say_planned(output: Output, made: "Plan") -> None:
     output.say()
     output.say(f"[bold]{made.sync}[/bold]")
     if made.size:

@@ -4,12 +4,14 @@ Belongs here: the command, and how a plan is shown. Does not: planning (the pipe
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.options import HomeOption, JsonOption, SyncArgument
 from pipelines.cli.output import Output, command, counted, escape
 from pipelines.config import Home, find_root, load_home
-from pipelines.sync.plans import Plan, latest
+
+if TYPE_CHECKING:
+    from pipelines.sync.plans import Plan
 
 FATES = {
     "applied": "[green]✓[/green] It was applied.",
@@ -36,8 +38,9 @@ def plan(sync: SyncArgument, home: HomeOption = None, json: JsonOption = False) 
     return output.finish(described(made), exit_code=3 if made.stopped_by else 0)
 
 
-def latest_plan(home: Home, sync: str) -> Plan:
+def latest_plan(home: Home, sync: str) -> "Plan":
     """The plan that was just made."""
+    from pipelines.sync.plans import latest
     from pipelines.warehouse import Warehouse
 
     with Warehouse(home).open() as connection:
@@ -47,7 +50,7 @@ def latest_plan(home: Home, sync: str) -> Plan:
     return found
 
 
-def described(made: Plan) -> dict[str, Any]:
+def described(made: "Plan") -> dict[str, Any]:
     """A plan as the JSON result of a command, keyed as plan.plans."""
     return {
         **{
@@ -64,7 +67,7 @@ def described(made: Plan) -> dict[str, Any]:
     }
 
 
-def show_plan(output: Output, made: Plan, *, with_verdict: bool = True) -> None:
+def show_plan(output: Output, made: "Plan", *, with_verdict: bool = True) -> None:
     """A plan for people: what and why; with its verdict also whether it is safe and what to type next."""
     if made.size == 0:
         output.say(f"[green]✓[/green] {made.sync}: zero changes, {counted(made.wanted_count, 'member')} wanted.")
@@ -88,7 +91,7 @@ def show_holds(output: Output, holds: Sequence[Mapping[str, Any]]) -> None:
         output.say(f"Held back: {parts}.")
 
 
-def _show_verdict(output: Output, made: Plan) -> None:
+def _show_verdict(output: Output, made: "Plan") -> None:
     if made.status in FATES:
         output.say(FATES[made.status])
         return

@@ -140,8 +140,8 @@ def _load_consent(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         select
             row_number() over () as seq,
             lines.* replace (
-                try_cast(happened_at as timestamptz) at time zone 'UTC' as happened_at,
-                cast(recorded_at as timestamptz) at time zone 'UTC' as recorded_at
+                try_cast(happened_at as timestamp) as happened_at, -- UTC, whether the text says so or not
+                cast(recorded_at as timestamp) as recorded_at
             ),
         from lines where email_key is not null
     """)

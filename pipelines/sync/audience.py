@@ -83,7 +83,7 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
 
 
 def resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
-    """The pinned audience, else the one whose id or name the sync gives; `ConfigError` when there is none."""
+    """See `find`; `ConfigError` when there is none."""
     found = find(provider, home, sync)
     if found is not None:
         return found
@@ -103,15 +103,16 @@ def _create(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
 
 
 def find(provider: Provider, home: Home, sync: SyncConfig) -> Audience | None:
-    """The same, or None."""
+    """The audience whose id or name the sync gives, else the pinned one, which may have a new name; or None."""
     audiences = provider.audiences()
-    pinned = pins.pinned(home.ledger, sync.sync)
-    for audience in audiences:
-        if audience.audience_id == sync.to.audience or (pinned and audience.audience_id == pinned["audience_id"]):
-            return audience
-    named = [audience for audience in audiences if audience.name == sync.to.audience]
+    named = [one for one in audiences if one.audience_id == sync.to.audience]
+    named = named or [one for one in audiences if one.name == sync.to.audience]
     if len(named) == 1:
         return named[0]
+    pinned = pins.pinned(home.ledger, sync.sync)
+    for audience in named or audiences:
+        if pinned and audience.audience_id == pinned["audience_id"]:
+            return audience
     if named:
         raise ConfigError(
             f"{len(named)} audiences of {sync.to.connection} are called {sync.to.audience!r}.",

@@ -28,7 +28,7 @@ CHECKSUM = (
 )
 REMOVALS = """
     (op in ('unsubscribe', 'archive') and reason <> 'purge_due')
-    or (op in ('leave', 'join') and reason not in ('new', 'returned', 'changed'))
+    or (op in ('leave', 'join') and reason not in ('new', 'returned', 'changed') and old_email_key is null)
 """
 
 
@@ -50,7 +50,7 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
     connection.execute(
         """
         update plan.plans set status = 'superseded', status_at = ?
-        where sync = ? and status in ('pending', 'refused', 'partly_applied')
+        where sync = ? and status in ('pending', 'refused', 'applying', 'partly_applied')
         """,
         [clock.naive(clock.now()), sync.sync],
     )

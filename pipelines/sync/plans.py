@@ -73,13 +73,15 @@ def get(connection: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:
 
 def latest(connection: duckdb.DuckDBPyConnection, sync: str) -> Plan | None:
     """The newest plan of the sync, whatever became of it."""
-    found = rows(connection, "select * from plan.plans where sync = ? order by created_at desc limit 1", [sync])
+    found = rows(
+        connection, "select * from plan.plans where sync = ? order by created_at desc, rowid desc limit 1", [sync]
+    )
     return _plan(found[0]) if found else None
 
 
 def listed(connection: duckdb.DuckDBPyConnection, sync: str | None = None) -> list[Plan]:
     """All plans, newest first."""
-    query = "select * from plan.plans where sync = coalesce(?, sync) order by created_at desc"
+    query = "select * from plan.plans where sync = coalesce(?, sync) order by created_at desc, rowid desc"
     return [_plan(row) for row in rows(connection, query, [sync])]
 
 

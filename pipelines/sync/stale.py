@@ -79,9 +79,12 @@ def moved(planned: Sequence[Mapping[str, Any]], changed: Iterable[Member], keys:
     now = {keys[member.email]: member for member in changed if member.email in keys}
     found = {}
     for row in planned:
-        key = row["old_email_key"] if row["op"] == "rename" else row["email_key"]
-        member = now.get(key)
+        member, taken_by = now.get(row["email_key"]), None
+        if row["op"] == "rename":
+            member, taken_by = now.get(row["old_email_key"]), member
         why = _why_moved(row, member) if member else None
+        if taken_by:
+            why = f"the address is in the audience as {taken_by.status} now"
         if why:
             found[str(row["change_id"])] = why
     return found

@@ -23,6 +23,7 @@ from pipelines.ledger import consent, load
 from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.quality import checking
+from pipelines.sandbox.mailchimp.seeding import API_KEY
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
 from pipelines.sync.audience import load_audience
 from pipelines.sync.freeze import freeze
@@ -66,23 +67,23 @@ class Refusers:
 
 # What one push has to do: every op, most people with one change, some with several.
 ROLES: Mapping[str, Role] = {
-    "same": Role(150, {"Tags": "A"}, {"Tags": "A"}),
+    "same": Role(60, {"Tags": "A"}, {"Tags": "A"}),
     "changed": Role(
-        280, {"Url": "https://a.example/{}"}, {"First": "Other {}", "Url": "https://b.example/{}"}, ("update",)
+        240, {"Url": "https://a.example/{}"}, {"First": "Other {}", "Url": "https://b.example/{}"}, ("update",)
     ),
-    "tagged": Role(160, {"Tags": "A"}, {"Tags": "A;B"}, ("tag",)),
-    "untagged": Role(160, {"Tags": "A;B"}, {"Tags": "B", "First": "Other {}"}, ("untag", "update")),
-    "joining": Role(90, {}, {"Groups": "Blue"}, ("update",)),
-    "parting": Role(90, {"Groups": "Blue;Red"}, {"Groups": "Red"}, ("update",)),
+    "tagged": Role(130, {"Tags": "A"}, {"Tags": "A;B"}, ("tag",)),
+    "untagged": Role(130, {"Tags": "A;B"}, {"Tags": "B", "First": "Other {}"}, ("untag", "update")),
+    "joining": Role(70, {}, {"Groups": "Blue"}, ("update",)),
+    "parting": Role(70, {"Groups": "Blue;Red"}, {"Groups": "Red"}, ("update",)),
     "leaving": Role(60, {"Tags": "A"}, {"Flag": "Nee"}, ("archive",)),
     "deleted": Role(60, {}, None, ("archive",)),
-    "objecting": Role(90, {}, {"Stop": "1"}, ("update",)),
+    "objecting": Role(80, {}, {"Stop": "1"}, ("update",)),
     "moving": Role(
         60, {"Tags": "A"}, {"Email": "{}@elsewhere.example", "First": "Other {}", "Tags": "A;B"}, ("rename", "tag")
     ),
     "returning": Role(50, {"Tags": "A"}, {"First": "Back {}", "Tags": "A;B"}, ("tag", "update")),
     "coming": Role(
-        320,
+        280,
         None,
         {"Tags": "A;C", "Groups": "Red", "Born": "1990-05-17", "Score": "7.5"},
         ("add", "tag", "tag", "update"),
@@ -206,25 +207,24 @@ class PushWorld:
             database.execute("insert into firms values ('1', 'info@firm.example', 'Firm', null)")
 
 
-def lay_out(root: Path, url: str) -> None:
+def lay_out(root: Path, url: str, batch_size: int = BATCH) -> None:
     """Write the two files of a home whose account is the simulator at `url`."""
     models = _plan_models()
     (root / "syncs").mkdir(parents=True)
     connections = models.CONNECTIONS.replace("http://127.0.0.1:8765", url).replace(
-        "-us1}", f"-us1, batch_size: {BATCH}}}"
+        "-us1}", f"-us1, batch_size: {batch_size}}}"
     )
     (root / "connections.yaml").write_text(connections, encoding="utf-8")
     sync = models.SYNC.replace("audience: People", "audience: Relaties")
     (root / "syncs" / "people.yaml").write_text(sync, encoding="utf-8")
 
 
-def furnish(mailchimp: Mailchimp) -> None:
-    """Give the seeded audience the fields and groups that the sync names."""
-    root = f"{mailchimp.url}/3.0/lists/{mailchimp.list_id}"
-    with _calling(mailchimp) as session:
+def furnish(url: str, list_id: str) -> None:
+    """Give the audience at the simulator's `url` the fields and groups that the sync names."""
+    with _calling() as session:
 
         def post(path: str, **body: Any) -> Any:
-            answer = session.post(f"{root}/{path}", json=body, timeout=5)
+            answer = session.post(f"{url}/3.0/lists/{list_id}/{path}", json=body, timeout=5)
             answer.raise_for_status()
             return answer.json()
 
@@ -260,7 +260,7 @@ def live_until_now(world: PushWorld, mailchimp: Mailchimp) -> Plan:
 
 def groups_of(mailchimp: Mailchimp) -> dict[str, str]:
     """Names of the groups by their id."""
-    with _calling(mailchimp) as session:
+    with _calling() as session:
         root = f"{mailchimp.url}/3.0/lists/{mailchimp.list_id}/interest-categories"
         (category,) = session.get(root, timeout=5).json()["categories"]
         found = session.get(f"{root}/{category['id']}/interests", timeout=5).json()["interests"]
@@ -283,9 +283,9 @@ def wanted(person: Person) -> tuple[str, str, set[str], set[str]] | None:
 
 
 @contextmanager
-def _calling(mailchimp: Mailchimp) -> Iterator[requests.Session]:
+def _calling() -> Iterator[requests.Session]:
     with requests.Session() as session:
-        session.auth = ("test", mailchimp.api_key)
+        session.auth = ("test", API_KEY)
         yield session
 
 

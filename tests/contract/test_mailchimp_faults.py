@@ -11,8 +11,9 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import md5
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ SCRIPT = Path(__file__).with_name("mailchimp_push_world.py")
 # Where calls of a push are hit and come through in the end: (method, route, calls that pass before, times, whether the
 # change takes effect before it goes wrong).
 Passing = tuple[str, str, int, int, bool]
+Fault = Mapping[str, Any]
 PASSING: tuple[Passing, ...] = (
     ("GET", "/lists/{list_id}/members", 0, 1, False),
     ("POST", AUDIENCE, 0, 1, True),
@@ -59,41 +61,63 @@ PASSING: tuple[Passing, ...] = (
     ("POST", SEGMENT, 2, 1, True),
 )
 ONCE = tuple({(method, path): (method, path, skip, 1, True) for method, path, skip, _, _ in PASSING}.values())
-# Slower than the time-out only where one call runs at a time: the simulator counts a connection, as Mailchimp does,
-# until its own work is done, also when the caller went away. Our time-out is longer than Mailchimp works on a call.
-LATE, NEARLY_LATE = {"kind": "latency", "latency_ms": 700}, {"kind": "latency", "latency_ms": 350}
-HURRIED = Patience(read_timeout=0.5, max_attempts=3, wait=lambda seconds: time.sleep(0.25))
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """One kind of fault, and the route that it stops for good after so many calls.
+    """Kinds of faults: those that pass, taken in turn, and the one that stops a route for good after so many calls.
 
-    `is_outright`: a call that meets it never takes effect. `passing` are those that come through. `side_by_side` is
-    the fault for calls of which several run at a time.
+    `is_outright`: a call that meets one that passes never takes effect. `side_by_side` is the fault for calls of
+    which several run at a time.
     """
 
     name: str
-    fault: Mapping[str, Any]
+    faults: tuple[Fault, ...]
     stops: tuple[str, str, int]
+    outage: Fault
     is_outright: bool = False
-    stops_applied: bool = False
     passing: tuple[Passing, ...] = PASSING
-    side_by_side: Mapping[str, Any] = field(default_factory=dict)
+    side_by_side: Fault | None = None
     patience: Patience = PATIENT
 
 
+def problem(status: int) -> Fault:
+    return {"kind": "problem", "status": status}
+
+
+def html(status: int) -> Fault:
+    return {"kind": "html", "status": status}
+
+
+def late(latency_ms: int) -> Fault:
+    return {"kind": "latency", "latency_ms": latency_ms}
+
+
+DROP: Fault = {"kind": "drop"}
+EMPTY: Fault = {"kind": "empty", "status": 200}
+TRUNCATED: Fault = {"kind": "truncated"}
 TROUBLES = (
-    Trouble("429", {"kind": "problem", "status": 429}, ("PUT", MEMBER, 0), is_outright=True),
-    Trouble("500", {"kind": "problem", "status": 500}, ("PUT", MEMBER, 20), stops_applied=True),
-    Trouble("503", {"kind": "problem", "status": 503}, ("DELETE", MEMBER, 30)),
-    Trouble("html_403", {"kind": "html", "status": 403}, ("POST", SEGMENT, 1), is_outright=True),
-    Trouble("html_503", {"kind": "html", "status": 503}, ("POST", AUDIENCE, 4), stops_applied=True),
-    Trouble("dropped_before", {"kind": "drop"}, ("POST", AUDIENCE, 6)),
-    Trouble("dropped_after", {"kind": "drop"}, ("DELETE", MEMBER, 30), stops_applied=True),
-    Trouble("truncated", {"kind": "truncated"}, ("POST", SEGMENT, 2)),
-    Trouble("empty_200", {"kind": "empty", "status": 200}, ("PATCH", MEMBER, 25), stops_applied=True),
-    Trouble("slow", LATE, ("POST", AUDIENCE, 5), passing=ONCE, side_by_side=NEARLY_LATE, patience=HURRIED),
+    Trouble(
+        "overloaded",
+        (problem(429), problem(500), problem(503)),
+        ("PUT", MEMBER, 20),
+        outage={**problem(503), "applied": True},
+    ),
+    Trouble("blocked", (html(403), html(503)), ("PUT", MEMBER, 0), outage=html(403), is_outright=True),
+    Trouble("dropped_before", (DROP,), ("POST", SEGMENT, 1), outage=DROP, is_outright=True),
+    Trouble("dropped_after", (DROP,), ("DELETE", MEMBER, 30), outage={**DROP, "applied": True}),
+    Trouble("no_document", (TRUNCATED, EMPTY), ("POST", AUDIENCE, 4), outage={**EMPTY, "applied": True}),
+    Trouble(
+        "slow",
+        (late(550),),
+        ("POST", AUDIENCE, 5),
+        outage=late(550),
+        passing=ONCE,
+        # Slower than the time-out only where one call runs at a time: the simulator counts a connection, as Mailchimp
+        # does, until its own work is done, also when the caller went away. Our own time-out is longer than that work.
+        side_by_side=late(300),
+        patience=Patience(read_timeout=0.4, max_attempts=3, wait=lambda seconds: time.sleep(0.2)),
+    ),
 )
 
 
@@ -103,7 +127,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     root = tmp_path_factory.mktemp("prepared")
     with Sandbox(root / "sandbox", port=0) as sandbox:
         lay_out(root / "home", sandbox.url)
-        furnish(sandbox.mailchimp)
+        furnish(sandbox.mailchimp.url, sandbox.mailchimp.list_id)
         plan = live_until_now(PushWorld(root / "home"), sandbox.mailchimp)
         assert plan.size > 2000
         return root, int(sandbox.url.rpartition(":")[2])
@@ -209,12 +233,12 @@ def assert_remembered(stage: Stage) -> None:
 
 def start(mailchimp: Mailchimp, trouble: Trouble) -> None:
     """Switch on the faults that pass, and the one that does not."""
-    for method, path, skip, times, applied in trouble.passing:
+    for (method, path, skip, times, applied), fault in zip(trouble.passing, cycle(trouble.faults), strict=False):
+        fault = trouble.side_by_side if trouble.side_by_side and path == MEMBER else fault
         is_applied = applied and not trouble.is_outright
-        fault = trouble.side_by_side or trouble.fault if path == MEMBER else trouble.fault
         mailchimp.fail(**fault, method=method, path=path, skip=skip, times=times, applied=is_applied)
     method, path, skip = trouble.stops
-    mailchimp.fail(**trouble.fault, method=method, path=path, skip=skip, times=FOR_EVER, applied=trouble.stops_applied)
+    mailchimp.fail(**trouble.outage, method=method, path=path, skip=skip, times=FOR_EVER)
 
 
 def end_outage(mailchimp: Mailchimp) -> None:
@@ -289,10 +313,11 @@ def test_killed_pushes_are_finished_by_the_next_run(stage: Stage) -> None:
     """The call under way takes effect after the death of its caller, who never wrote down what became of it."""
     for number, (method, path, skip) in enumerate((("DELETE", MEMBER, 20), ("PUT", MEMBER, 10))):
         stage.mailchimp.fail(kind="latency", latency_ms=400, method=method, path=path, skip=skip)
-        child = subprocess.Popen([sys.executable, str(SCRIPT), str(stage.world.home.root), f"killed-{number}"])
-        wait_until(lambda: not stage.mailchimp.faults.waiting())
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+        command = [sys.executable, str(SCRIPT), str(stage.world.home.root), f"killed-{number}"]
+        with subprocess.Popen(command) as child:
+            wait_until(lambda: not stage.mailchimp.faults.waiting() or child.poll() is not None)
+            child.kill()
+        assert child.returncode == -signal.SIGKILL, "it ended by itself"
         wait_until(lambda: stage.mailchimp.stats()["connections"] == 0)
         stage.world.plan()
     with stage.world.provider() as provider:
@@ -311,7 +336,7 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
 def test_a_push_that_got_no_answer_to_its_last_batch_is_not_called_applied(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "sandbox", port=0) as sandbox:
         lay_out(tmp_path / "home", sandbox.url)
-        furnish(sandbox.mailchimp)
+        furnish(sandbox.mailchimp.url, sandbox.mailchimp.list_id)
         world = PushWorld(tmp_path / "home")
         people = [person for person in EVERYBODY if person.role == "objecting"]
         world.write_crm({person: {} for person in people})

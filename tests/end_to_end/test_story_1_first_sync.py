@@ -1,6 +1,6 @@
 """The first sync of auditcase_mailchimp: nothing before a person looked, then everybody, all as the CRM has it.
 
-Judged by the simulator's own state. The steps are in conftest.py, the people in ../cast.py.
+Judged by the simulator's own state. The steps are in ../story.py, the people in ../cast.py.
 """
 
 import json
@@ -8,13 +8,13 @@ from collections import Counter
 from datetime import datetime
 
 from cast import address
-from conftest import Planned
 from rehearsal import Document, Rehearsal, Step
+from story import Planned
 
 from pipelines.sandbox.mailchimp.seeding import PRIVATE_MEMBERS
 
 PRIVATE = {email for email, _, _ in PRIVATE_MEMBERS}
-KNOWN_BEFORE = {address(name) for name in ("opted_out_before", "bounced_before", "archived_before")}
+KNOWN_BEFORE = {address(name) for name in ("opted_out_before", "bounced_before", "archived_before", "deleted_before")}
 
 
 def tags(member: Document) -> set[str]:
@@ -153,6 +153,15 @@ def test_whoever_opted_out_or_bounced_before_is_not_subscribed(first_sync: Plann
     ):
         assert first_sync.members[address(name)]["status"] == status
         assert first_sync.holds[address(name)] == {reason}
+
+
+def test_whom_the_provider_refuses_is_known_with_its_words_and_the_remedy(
+    first_sync: Planned, planned: Rehearsal
+) -> None:
+    """G5: an address that was deleted for good may come back by its owner's own hand alone; the others go through."""
+    assert address("deleted_before") not in first_sync.members
+    assert first_sync.outcomes["refused"] == {address("deleted_before")}
+    assert not first_sync.outcomes.keys() & {"failed", "left"}
 
 
 def test_a_member_who_was_there_already_becomes_ours_and_keeps_their_own_tags(first_sync: Planned) -> None:

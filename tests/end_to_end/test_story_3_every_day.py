@@ -1,13 +1,13 @@
 """auditcase_mailchimp from day to day: nothing to do, people who say no, changes in the CRM, a push that was killed.
 
-Judged by the simulator's own state. The steps are in conftest.py, the people in ../cast.py.
+Judged by the simulator's own state. The steps are in ../story.py, the people in ../cast.py.
 """
 
 import json
 
-from cast import address
-from conftest import Planned
-from rehearsal import Document, Rehearsal, Step
+from cast import address, person_id
+from rehearsal import SYNC, Document, Rehearsal, Step
+from story import Planned
 
 from pipelines.sandbox.mailchimp.seeding import PRIVATE_MEMBERS
 
@@ -30,6 +30,20 @@ def test_a_second_run_plans_nothing_and_calls_nothing_that_writes(quiet: Planned
     assert quiet.changes == []
     assert quiet.step.writes == {}
     assert quiet.plan["status"] == "applied"
+
+
+def test_what_was_refused_is_held_until_its_data_changes_and_is_listed(quiet: Planned, settled: Rehearsal) -> None:
+    """G5: not sent again; `enlist failures` has the provider's words, the owner and what to do."""
+    assert quiet.holds[address("deleted_before")] == {"refused_before"}
+    (row,) = settled.enlist("failures", SYNC, "--reveal", "--json").document["result"]["failures"]
+    assert (row["email"], row["op"], row["contact_key"]) == (
+        address("deleted_before"),
+        "add",
+        person_id("deleted_before"),
+    )
+    assert row["owner"].startswith("Visser (")
+    assert row["detail"]
+    assert row["remedy"]
 
 
 def test_whoever_opts_out_at_the_provider_is_held_and_stays_as_they_are(quiet: Planned) -> None:

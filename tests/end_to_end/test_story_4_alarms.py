@@ -3,8 +3,8 @@
 import json
 from datetime import datetime
 
-from conftest import Planned
 from rehearsal import Rehearsal
+from story import Planned
 
 
 def test_a_crm_that_lost_a_third_of_its_records_stops_the_push(shrunken: Planned) -> None:

@@ -60,10 +60,14 @@ VARIANTS = {
     "newest": "duplicates: {prefer: [newest, first_entity], newest: Changed, merge: [tags, groups]}",
 }
 COLUMNS = {
-    "persons": "Id Keeper Email Email2 Flag Died Minor Stop First Born Score Note Url Tags Vip Groups Changed".split(),
-    "firms": "Id Email Name Changed".split(),
+    "persons": (
+        *("Id", "Keeper", "Email", "Email2", "Flag", "Died", "Minor", "Stop", "First", "Born", "Score", "Note", "Url"),
+        *("Tags", "Vip", "Groups", "Changed"),
+    ),
+    "firms": ("Id", "Email", "Name", "Changed"),
 }
 FIELDS = ("BORN", "FNAME", "NOTE", "PURL", "SCORE")
+GROUPS = ("News", "Art", "Music", "esclusi")
 # name, type, bytes
 MERGE_FIELDS = (
     ("FNAME", "text", 20),

@@ -15,15 +15,16 @@ from typing import Any
 
 import duckdb
 import pytest
-from plan_models import COLUMNS, FIELDS, MERGE_FIELDS, ROOT, SCHEMA, compiled, home_of, synced
+from plan_models import COLUMNS, FIELDS, GROUPS, MERGE_FIELDS, ROOT, SCHEMA, compiled, home_of, synced
 
 from pipelines import clock
 from pipelines.ledger import consent, load
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome, Status, Traits
+from pipelines.providers.secrets import conceal_fields
 from pipelines.quality import checking
 from pipelines.sync import settings
-from pipelines.providers.secrets import conceal_fields
+from pipelines.sync.audience import MEMBER_COLUMNS
 from pipelines.warehouse import rows
 
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -36,7 +37,6 @@ MAILCHIMP = Traits(
     max_fields=80,
     seconds_per_call=0.8,
 )
-EXTRACT = "provider_id email status fields tags groups opt_out_reason joined_at changed_at".split()
 
 Row = Mapping[str, Any]
 
@@ -197,16 +197,21 @@ class World:
         database = self.database
         for entity, columns in COLUMNS.items():
             fill(database, f"crm_crm.{entity}", columns, self.crm[entity])
-        place = {"account_id": "account", "audience_id": "A1"}
-        settings.write(database, self.sync, self.traits, extracted_at=clock.now(), **place)
+        settings.write(
+            database, self.sync, self.traits, account_id="account", audience_id="A1", extracted_at=clock.now()
+        )
         shown = [self._extracted(member) for member in self.audience.values()]
-        fill(database, f"{SCHEMA}.extract_members", EXTRACT, shown)
+        fill(database, f"{SCHEMA}.extract_members", MEMBER_COLUMNS, shown)
         database.execute("delete from extract.merge_fields")
         for name, kind, size in MERGE_FIELDS:
             database.execute(
                 "insert into extract.merge_fields values ('chimp', 'A1', ?, ?, ?, ?, false, ?, [])",
                 [name, f"f-{name}", name.title(), kind, size],
             )
+        database.execute("delete from extract.groups")
+        for name in GROUPS:
+            place = ["chimp", "A1", f"g-{name}", name, "Interests", f"Interests: {name}"]
+            database.execute("insert into extract.groups values (?, ?, ?, ?, ?, ?)", place)
         checking.judge_addresses(database, self.sync)
         load.load(database, self.ledger)
         consent.record(self.ledger, consent.news(database, self.sync))
@@ -270,7 +275,8 @@ class World:
         key, before, after = row["email_key"], row["before"] or {}, row["after"]
         if (row["op"] == "add" and row["before"] is None) or row["op"] == "rename":
             assert key not in self.audience, f"{key} is there already"
-            old = self.audience.pop(row["old_email_key"]) if row["op"] == "rename" else Person("", provider_id=self._new_id())
+            old = self.audience.pop(row["old_email_key"]) if row["op"] == "rename" else Person("")
+            old.provider_id = old.provider_id or self._new_id()
             self.audience[key] = replace(old, email=row["email"], fields={**dict.fromkeys(FIELDS, ""), **old.fields})
         member = self.audience[key]
         assert row["op"] == "rename" or member.status == before.get("status", member.status)

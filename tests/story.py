@@ -1,8 +1,9 @@
 """The story of auditcase_mailchimp, told once: each step happens after the one before and is recorded for its tests.
 
-Belongs here: the steps. Does not: facts about them (the tests), the people (../cast.py).
+Belongs here: the steps, as fixtures that conftest.py hands to all tests. Does not: facts about them (the tests), the
+people (cast.py).
 
-    scheduled    the schedule runs for the first time (../conftest.py)
+    scheduled    the schedule runs for the first time (conftest.py)
     canary       somebody looks, accepts the first plan and pushes five members
     single       one more member, by an address on stdin
     stopped      the push goes on, and SIGTERM comes during the second batch
@@ -51,6 +52,7 @@ class Planned:
     changes: list[Document]
     holds: dict[str, set[str]]
     wanted: dict[str, Wanted]
+    outcomes: dict[str, set[str]]
 
     @property
     def members(self) -> Mapping[str, Document]:
@@ -64,7 +66,8 @@ class Planned:
 
 def planned_step(rehearsal: Rehearsal, step: Step) -> Planned:
     plan = rehearsal.query("select * from plan.plans where sync = ? order by created_at desc limit 1", [SYNC])[0]
-    return Planned(step, plan, rehearsal.changes(), rehearsal.holds(), wanted_of(rehearsal.crm))
+    outcomes = rehearsal.outcomes(plan["plan_id"])
+    return Planned(step, plan, rehearsal.changes(), rehearsal.holds(), wanted_of(rehearsal.crm), outcomes)
 
 
 @contextmanager

@@ -1,0 +1,153 @@
+"""What the story left in Dagster's storage and in the logs: figures for the UI, and nobody's address or name."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from cast import CAST, address
+from rehearsal import SYNC, Rehearsal, Step, running
+from story import Planned
+
+from pipelines.defs.running import PROCESS_TAG
+
+ADDRESS = re.compile(rb"[\w.+'-]+@[\w-]+\.[\w.-]+")
+# File names of dbt's and Dagster's own that look like one.
+HARMLESS = re.compile(rb"__repository__@enlist|.*@(?:property|staticmethod)")
+
+
+@pytest.fixture(scope="module")
+def instance(rehearsal: Rehearsal, emptied: Planned) -> Iterator[dg.DagsterInstance]:
+    with running(), dg.DagsterInstance.from_config(str(rehearsal.home().dagster_home)) as found:
+        yield found
+
+
+def materializations(instance: dg.DagsterInstance, run_id: str) -> dict[str, dg.AssetMaterialization]:
+    """What a run materialised, by asset key."""
+    found = {}
+    for record in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        assert record.dagster_event
+        materialization = record.dagster_event.step_materialization_data.materialization
+        found[materialization.asset_key.to_user_string()] = materialization
+    return found
+
+
+@pytest.fixture(scope="module")
+def quiet_run(instance: dg.DagsterInstance, quiet: Planned) -> dict[str, dg.AssetMaterialization]:
+    return materializations(instance, quiet.step.result.document["result"]["run_id"])
+
+
+@pytest.fixture(scope="module")
+def stats_run(instance: dg.DagsterInstance, campaigns: Step) -> dict[str, dg.AssetMaterialization]:
+    return materializations(instance, campaigns.result)
+
+
+@pytest.fixture(scope="module")
+def first_plan(instance: dg.DagsterInstance, scheduled: Step) -> dict[str, dg.AssetMaterialization]:
+    return materializations(instance, scheduled.result)
+
+
+def test_every_table_tells_its_rows_and_columns(
+    quiet_run: dict[str, dg.AssetMaterialization], stats_run: dict[str, dg.AssetMaterialization]
+) -> None:
+    """Under the keys that the UI draws: dagster/row_count and dagster/column_schema."""
+    assert len(quiet_run | stats_run) == 40
+    for name, materialization in (quiet_run | stats_run).items():
+        count = materialization.metadata["dagster/row_count"]
+        assert isinstance(count.value, int), name
+        if name != "analytics/marts/published":
+            schema = materialization.metadata["dagster/column_schema"]
+            assert isinstance(schema, dg.TableSchemaMetadataValue), name
+            assert schema.schema.columns, name
+
+
+def test_row_counts_are_those_of_the_tables(quiet_run: dict[str, dg.AssetMaterialization], settled: Rehearsal) -> None:
+    for name, table in (
+        ("auditcase/extract/persons", "crm_auditcase.persons"),
+        (f"{SYNC}/map/map_wanted", f"sync_{SYNC}.map_wanted"),
+        ("analytics/marts/audience_members", "marts.audience_members"),
+    ):
+        count = settled.query(f"select count(*) as count from {table}")[0]["count"]
+        assert quiet_run[name].metadata["dagster/row_count"].value == count
+
+
+def test_columns_of_a_mart_are_described(quiet_run: dict[str, dg.AssetMaterialization]) -> None:
+    schema = quiet_run["analytics/marts/campaigns"].metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchemaMetadataValue)
+    assert all(column.description for column in schema.schema.columns)
+
+
+def test_the_plans_counts_are_a_table(first_plan: dict[str, dg.AssetMaterialization], planned: Rehearsal) -> None:
+    changes = first_plan[f"{SYNC}/plan/frozen"].metadata["changes"]
+    assert isinstance(changes, dg.MarkdownMetadataValue)
+    lines = [f"| {row['op']} | {row['reason']} | {row['count']:,} |" for row in planned.plan().counts]
+    assert changes.value == "\n".join(["| op | reason | count |", "|---|---|---|", *lines])
+
+
+def test_the_check_of_a_first_plan_warns_and_that_of_a_shrunken_crm_is_an_error(
+    instance: dg.DagsterInstance, scheduled: Step, shrunken: Planned
+) -> None:
+    found = []
+    for run in instance.get_runs(dg.RunsFilter(job_name=f"{SYNC}__members")):
+        for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            assert record.dagster_event
+            evaluation = record.dagster_event.asset_check_evaluation_data
+            if evaluation.check_name == "plan_is_safe" and not evaluation.passed:
+                found.append((evaluation.severity, str(evaluation.description)))
+    severities = [severity for severity, _ in found]
+    assert sorted(severity.value for severity in severities) == ["ERROR", "WARN"]
+    assert any(description.startswith("first_run: ") for _, description in found)
+    assert any("max_source_drop: " in description for _, description in found)
+
+
+def test_a_killed_run_is_marked_failed_by_the_next_command(instance: dg.DagsterInstance, emptied: Planned) -> None:
+    """Design, section 7: at start-up, runs whose process is gone are marked failed."""
+    assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    ended = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    assert len(ended) == 4  # stopped, killed, shrunken, emptied
+
+
+def test_every_run_says_who_started_it_and_in_which_process(instance: dg.DagsterInstance) -> None:
+    runs = instance.get_runs()
+    assert len(runs) == 14
+    for run in runs:
+        assert run.tags["sync"] == SYNC
+        assert run.tags["enlist/by"]
+        assert run.tags[PROCESS_TAG].rpartition(":")[2].isdigit()
+
+
+def stored(rehearsal: Rehearsal) -> Iterator[tuple[Path, bytes]]:
+    """Every file of Dagster's storage and of the logs."""
+    home = rehearsal.home()
+    for folder in (home.dagster_home, home.logs):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                yield path, path.read_bytes()
+
+
+def test_no_address_is_in_dagsters_storage_or_in_the_logs(rehearsal: Rehearsal, emptied: Planned) -> None:
+    """M2: event logs, run tags, run configurations, what was printed, dbt's logs and compiled SQL."""
+    assert ADDRESS.search((rehearsal.home().ledger / "consent.ndjson").read_bytes())
+    size = 0
+    for path, content in stored(rehearsal):
+        size += len(content)
+        found = {match for match in ADDRESS.findall(content) if not HARMLESS.fullmatch(match)}
+        assert not found, (path.name, sorted(found)[:3])
+    assert size > 1_000_000
+
+
+def test_no_person_is_in_dagsters_storage_or_in_the_logs(rehearsal: Rehearsal, finished: Planned) -> None:
+    """M2: neither the people of the story nor a handful of the others, by address or by a name of two words."""
+    others = sorted(finished.wanted)[::20]
+    needles = [
+        *(address(name).partition("@")[0].encode() + b"@" for name in CAST),
+        *(email.encode() for email in others),
+        b"Jansen-de Vries",
+        b"Bakker-Smit",
+        b"Twin_Of_Today",
+    ]
+    assert len(needles) > 30
+    for path, content in stored(rehearsal):
+        for needle in needles:
+            assert needle not in content, path.name

@@ -1,0 +1,213 @@
+"""Consent events: whose opt-out it was, what suppresses, and who may release.
+
+Belongs here: consent.py and suppressions.sql. Does not: what the plan makes of a suppression (test_plan_consent.py).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from plan_models import ROOT, SCHEMA, synced
+from plan_world import fill
+
+from pipelines import clock
+from pipelines.ledger import consent, files, load
+from pipelines.ledger.journal import Journal
+from pipelines.providers.base import Outcome
+from pipelines.quality import addresses
+from pipelines.sync.audience import MEMBER_COLUMNS
+from pipelines.warehouse import rows
+
+
+class Ledger:
+    """A ledger, and an audience as it was extracted."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self._patch = patch
+        self.sync = synced()
+        self.database = duckdb.connect(":memory:")
+        self.database.execute((ROOT / "pipelines" / "tables.sql").read_text(encoding="utf-8"))
+        self.database.execute(f"create schema {SCHEMA}")
+        self.database.execute(
+            f"create table {SCHEMA}.settings as "
+            "select 'people' as sync, 'chimp' as connection, 'A1' as audience_id, 'account' as scope"
+        )
+        self.at("10:00")
+
+    def at(self, moment: str) -> None:
+        """It is that time of the day now."""
+        self._patch.setenv(clock.VARIABLE, f"2026-11-20T{moment}:00+00:00")
+
+    def shows(self, name: str, status: str, changed: str = "09:00", reason: str | None = None) -> None:
+        """The audience as extracted is this one member."""
+        row = {"provider_id": "1", "email": f"{name}@B.example", "status": status, "opt_out_reason": reason}
+        times = {"joined_at": None, "changed_at": f"2026-11-20T{changed}:00+00:00" if changed else None}
+        fill(self.database, f"{SCHEMA}.extract_members", MEMBER_COLUMNS, [{**row, **times, "fields": "{}"}])
+        addresses.judge_new(self.database, f"select email as address from {SCHEMA}.extract_members")
+
+    def brings_home(self) -> list[dict[str, Any]]:
+        """What the ledger learns from the audience."""
+        load.load(self.database, self.folder)
+        news = consent.news(self.database, self.sync)
+        consent.record(self.folder, news)
+        load.load(self.database, self.folder)
+        return news
+
+    def sends(self, op: str, name: str, outcome: Any = "applied") -> None:
+        """We push one change."""
+        journal = Journal(self.folder, f"run-{op}-{name}-{len(list(self.folder.rglob('*')))}", sync="people")
+        row = {"change_id": f"{op}-{name}", "op": op, "email_key": f"{name}@b.example", "entity": "crm.persons"}
+        place = {"sync": "people", "connection": "chimp", "audience_id": "A1", "contact_key": name}
+        journal.sending([{**row, **place, "after": {"status": "x", "fields": {}}}])
+        if outcome:
+            journal.outcomes([Outcome(f"{op}-{name}", outcome)])
+
+    def says(self, event: str, name: str, by: str = "kim", **more: Any) -> None:
+        """A person writes an event down."""
+        row = {"email_key": f"{name}@b.example", "connection": None, "audience_id": None, "entity": None, "sync": None}
+        row |= {"scope": "home", "event": event, "reason": event, "source": "admin", "happened_at": None}
+        consent.record(self.folder, [{**row, "note": "asked to", **more}], by=by)
+        load.load(self.database, self.folder)
+
+    def suppressed(self) -> list[tuple[str, str]]:
+        """(name, reason) in force."""
+        query = "select email_key, reason from ledger.suppressions where released_at is null order by all"
+        found = rows(self.database, query)
+        return [(str(row["email_key"]).removesuffix("@b.example"), str(row["reason"])) for row in found]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    made = Ledger(tmp_path, monkeypatch)
+    yield made
+    made.database.close()
+
+
+@pytest.mark.parametrize(("status", "reason"), [("unsubscribed", "opted_out"), ("bounced", "bounced")])
+def test_an_opt_out_and_a_bounce_come_home_once(ledger: Ledger, status: str, reason: str) -> None:
+    """H1, F5: written down for good, with when and why."""
+    ledger.shows("anna", status, reason="too many")
+    (event,) = ledger.brings_home()
+    assert (event["email_key"], event["source"], event["note"]) == ("anna@b.example", "provider", "too many")
+    assert ledger.suppressed() == [("anna", reason)]
+    assert ledger.brings_home() == []
+    (known,) = rows(ledger.database, "select since, scope, audience_id from ledger.suppressions")
+    assert known == {"since": datetime(2026, 11, 20, 9), "scope": "account", "audience_id": "A1"}
+
+
+@pytest.mark.parametrize("status", ["subscribed", "pending", "archived", "transactional"])
+def test_other_statuses_say_nothing_about_consent(ledger: Ledger, status: str) -> None:
+    ledger.shows("anna", status)
+    assert ledger.brings_home() == []
+
+
+def test_times_of_the_provider_stay_what_they_are_wherever_the_machine_is(ledger: Ledger) -> None:
+    """Times are UTC (design, section 6), whatever the time zone of the machine."""
+    ledger.database.execute("set timezone = 'America/New_York'")
+    ledger.shows("anna", "unsubscribed")
+    ledger.brings_home()
+    (known,) = rows(ledger.database, "select happened_at, recorded_at from ledger.consent_events")
+    assert known == {"happened_at": datetime(2026, 11, 20, 9), "recorded_at": datetime(2026, 11, 20, 10)}
+
+
+def test_an_opt_out_without_a_time_counts_from_now(ledger: Ledger) -> None:
+    ledger.shows("anna", "unsubscribed", changed="")
+    ledger.brings_home()
+    (known,) = rows(ledger.database, "select since from ledger.suppressions")
+    assert known == {"since": datetime(2026, 11, 20, 10)}
+
+
+def test_our_own_unsubscribe_is_no_opt_out(ledger: Ledger) -> None:
+    """Design, section 7."""
+    ledger.sends("add", "anna")
+    ledger.at("11:00")
+    ledger.sends("unsubscribe", "anna")
+    ledger.shows("anna", "unsubscribed", "11:00")
+    assert ledger.brings_home() == []
+    assert ledger.suppressed() == []
+
+
+@pytest.mark.parametrize("op", ["add", "archive", "update"])
+def test_anybody_elses_unsubscribe_is_the_persons_own(ledger: Ledger, op: str) -> None:
+    """What we can't prove to be ours is not ours, even of a member whom we just touched."""
+    ledger.sends(op, "anna")
+    ledger.shows("anna", "unsubscribed", "11:00")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_an_unsubscribe_that_the_provider_refused_is_not_ours(ledger: Ledger) -> None:
+    ledger.sends("unsubscribe", "anna", outcome="refused")
+    ledger.shows("anna", "unsubscribed", "11:00")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_an_opt_out_after_we_brought_somebody_back_is_theirs(ledger: Ledger) -> None:
+    ledger.sends("unsubscribe", "anna")
+    ledger.at("11:00")
+    ledger.sends("add", "anna")
+    ledger.shows("anna", "unsubscribed", "12:00")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_a_release_lifts_with_a_name_and_a_reason(ledger: Ledger) -> None:
+    """H5 and H6: an internal user must do it, and it is known who did."""
+    ledger.shows("anna", "unsubscribed")
+    ledger.brings_home()
+    ledger.at("11:00")
+    ledger.says("release", "anna", by="kim", note="signed a form")
+    assert ledger.suppressed() == []
+    (known,) = rows(ledger.database, "select * from ledger.suppressions")
+    assert (known["released_by"], known["note"]) == ("kim", "signed a form")
+    assert known["released_at"] == datetime(2026, 11, 20, 11)
+
+
+def test_what_was_released_does_not_come_back_by_itself_but_a_later_opt_out_counts(ledger: Ledger) -> None:
+    ledger.shows("anna", "unsubscribed", "09:00")
+    ledger.brings_home()
+    ledger.at("11:00")
+    ledger.says("release", "anna")
+    assert ledger.brings_home() == []
+    ledger.at("13:00")
+    ledger.shows("anna", "unsubscribed", "12:00")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+    assert ledger.suppressed() == [("anna", "opted_out")]
+
+
+def test_a_release_lifts_only_what_was_said_before(ledger: Ledger) -> None:
+    ledger.says("release", "anna")
+    ledger.says("block", "anna")
+    assert ledger.suppressed() == [("anna", "blocked")]
+    ledger.says("release", "bert")
+    assert ledger.suppressed() == [("anna", "blocked")]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ("opt_out", "opted_out"),
+        ("bounce", "bounced"),
+        ("complaint", "complained"),
+        ("block", "blocked"),
+        ("erase", "erased"),
+    ],
+)
+def test_each_event_suppresses_for_its_own_reason(ledger: Ledger, event: str, reason: str) -> None:
+    ledger.says(event, "anna")
+    assert ledger.suppressed() == [("anna", reason)]
+
+
+def test_several_reasons_stand_beside_each_other(ledger: Ledger) -> None:
+    ledger.says("block", "anna")
+    ledger.shows("anna", "unsubscribed")
+    ledger.brings_home()
+    assert ledger.suppressed() == [("anna", "blocked"), ("anna", "opted_out")]
+
+
+def test_every_event_says_who_wrote_it_down(ledger: Ledger) -> None:
+    ledger.says("block", "anna", by="kim")
+    (line,) = files.read(consent.path_of(ledger.folder))
+    assert (line["recorded_by"], line["recorded_at"]) == ("kim", "2026-11-20T10:00:00+00:00")
