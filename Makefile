@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test ui lint lock clean
+.PHONY: demo test ui lint bench lock clean
 
 demo: $(INSTALLED)  ## the whole loop on sample data and the built-in sandbox
 	$(BIN)/enlist demo
@@ -20,6 +20,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## calls, seconds and memory of a large push, beside a loop of the official client
+	$(BIN)/python tests/benchmark
 
 lock:  ## resolve the versions anew
 	$(PYTHON) -m venv $(VENV)

@@ -145,7 +145,7 @@ def quiet(rehearsal: Rehearsal, campaigns: Step) -> Planned:
 @pytest.fixture(scope="session")
 def settled(rehearsal: Rehearsal, quiet: Planned, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """The home as it was then, put aside before the story goes on."""
-    return rehearsal.copy(tmp_path_factory.mktemp("settled") / "home")
+    return rehearsal.copy(tmp_path_factory.mktemp("settled") / "data")
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ class Push:
         self._raise_if_unsafe(plan)
         planned, secrets = self._read_rows(plan)
         if not planned:
-            self._finish(plan, is_whole=True)
+            self._finish(plan, is_whole=not self._is_part)
             return result
         moved = self._moved_rows(plan, planned)
         self._send(plan, planned, moved, secrets, result)

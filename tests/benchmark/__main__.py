@@ -1,4 +1,4 @@
-"""`make bench`: what a push of 10,000 adds and of 10,000 tag changes costs, beside a loop and beside the least possible.
+"""`make bench`: what a push of 10,000 adds and of 10,000 tag changes costs, beside a loop and the least possible.
 
 Belongs here: the order of things, and the table. Does not: what is measured (the scripts beside this one).
 
@@ -30,14 +30,16 @@ from slow_mailchimp import SECONDS_A_CALL, SECONDS_A_MEMBER  # noqa: E402
 
 from pipelines.sandbox.mailchimp.seeding import API_KEY  # noqa: E402
 
-ROWS, BATCH = 1_000, 500
+ROWS, BATCH = 10_000, 500
 LOOPED = ROWS // 10
+LOOPS = {"add": "set_list_member", "tag": "update_list_member_tags"}
+LEAST = "bare minimum"
 TAGS = ("Klant", "Pers", "Starters", "Vip", "Zaken")
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One line of the table. `writes` and `reads` are calls; None where they were not measured."""
+    """One line of the table; `writes` and `reads` are calls, `megabytes` the most memory the process ever had."""
 
     what: str
     how: str
@@ -54,17 +56,18 @@ def bench(console: Console, folder: Path) -> list[Figures]:
         furnish(f"{url}/mailchimp", audience_id)
         lay_out(folder / "home", url, BATCH)
         world = PushWorld(folder / "home")
+        # Whoever the home has anyway comes first, so that what is measured is ROWS changes and nothing else.
+        other: dict[Person, Columns | None] = {Person("other", 0): {}}
+        world.write_crm(other)
+        world.run("first", reads_crm=True)
         people = [Person("bench", number) for number in range(ROWS)]
         adds: dict[Person, Columns | None] = {person: {} for person in people}
         tags: dict[Person, Columns | None] = {person: {"Tags": TAGS[person.number % len(TAGS)]} for person in people}
         found = []
         for what, op, columns in (("adds", "add", adds), ("tag changes", "tag", tags)):
             console.print(f"{ROWS:,} {what}: planning, pushing; then {LOOPED:,} in a loop ...")
-            found += [
-                _pushed(world, url, what, columns),
-                _looped(url, audience_id, what, op),
-                _least(what),
-            ]
+            pushed = _pushed(world, url, what, {**columns, **other})
+            found += [pushed, _looped(url, audience_id, what, op), _least(what)]
         _check(url, audience_id)
     return found
 
@@ -75,9 +78,8 @@ def _pushed(world: PushWorld, url: str, what: str, columns: dict[Person, Columns
     _counted(url)
     told = json.loads(_script("push_plan.py", str(world.home.root), f"bench-{plan.plan_id}"))
     calls = _counted(url)
-    # The firm that every home of these tests has comes on top.
-    assert ROWS <= told["applied"] <= ROWS + 2, f"{told['applied']} applied"
-    assert calls["most"] <= 10
+    assert told["applied"] == ROWS, told["applied"]
+    assert calls["most"] <= 10, calls["most"]
     return Figures(what, "enlist push", calls["writes"], calls["reads"], told["seconds"], told["megabytes"])
 
 
@@ -85,15 +87,13 @@ def _looped(url: str, audience_id: str, what: str, op: str) -> Figures:
     _counted(url)
     seconds = float(_script("official_client.py", url, audience_id, op, "0", str(LOOPED)))
     factor = ROWS / LOOPED
-    name = "set_list_member" if op == "add" else "update_list_member_tags"
-    how = f"loop of {name}, {LOOPED:,} measured, times {factor:.0f}"
+    how = f"{LOOPS[op]} *"
     return Figures(what, how, round(_counted(url)["writes"] * factor), 0, seconds * factor)
 
 
 def _least(what: str) -> Figures:
     calls = math.ceil(ROWS / BATCH)
-    how = f"bare minimum: {BATCH} a call, one after the other"
-    return Figures(what, how, calls, 0, calls * SECONDS_A_CALL + ROWS * SECONDS_A_MEMBER)
+    return Figures(what, LEAST, calls, 0, calls * SECONDS_A_CALL + ROWS * SECONDS_A_MEMBER)
 
 
 def _check(url: str, audience_id: str) -> None:
@@ -101,8 +101,8 @@ def _check(url: str, audience_id: str) -> None:
     root = f"{url}/mailchimp/3.0/lists/{audience_id}"
     with requests.Session() as session:
         session.auth = ("bench", API_KEY)
-        members = session.get(f"{root}/members", params={"count": 1, "status": "subscribed"}, timeout=60).json()
-        segments = session.get(f"{root}/segments", params={"count": 100}, timeout=60).json()["segments"]
+        members = session.get(f"{root}/members?count=1&status=subscribed", timeout=60).json()
+        segments = session.get(f"{root}/segments?count=100", timeout=60).json()["segments"]
     tagged = sum(segment["member_count"] for segment in segments if segment["name"] in TAGS)
     assert members["total_items"] >= ROWS + LOOPED, members["total_items"]
     assert tagged == ROWS, tagged
@@ -111,22 +111,20 @@ def _check(url: str, audience_id: str) -> None:
 def show(console: Console, found: list[Figures]) -> None:
     """One table; ratios are to the bare minimum of the same work."""
     table = Table(
-        title=f"{ROWS:,} members, {SECONDS_A_CALL * 1000:.0f} ms a call and {SECONDS_A_MEMBER * 1000:.0f} ms a member"
+        title=f"{ROWS:,} members: {SECONDS_A_CALL * 1000:.0f} ms a call, {SECONDS_A_MEMBER * 1000:.0f} ms a member",
+        caption=f"* in a loop of the official client, {LOOPED:,} members measured, times {ROWS // LOOPED}. "
+        f"Bare minimum: {BATCH} members a call, one call after the other, nothing read.",
     )
-    for name in ("what", "how"):
-        table.add_column(name)
-    for name in ("writing calls", "reading calls", "seconds", "times the minimum", "peak MB"):
+    table.add_column("what")
+    table.add_column("how")
+    for name in ("calls", "to read", "seconds", "x calls", "x seconds", "peak MB"):
         table.add_column(name, justify="right")
-    least = {figures.what: figures for figures in found if figures.how.startswith("bare")}
+    least = {figures.what: figures for figures in found if figures.how == LEAST}
     for figures in found:
         bare = least[figures.what]
         table.add_row(
-            figures.what,
-            figures.how,
-            f"{figures.writes:,}",
-            f"{figures.reads:,}",
-            f"{figures.seconds:,.1f}",
-            f"{figures.writes / bare.writes:,.1f} calls, {figures.seconds / bare.seconds:,.1f} time",
+            *(figures.what, figures.how, f"{figures.writes:,}", f"{figures.reads:,}", f"{figures.seconds:,.1f}"),
+            *(f"{figures.writes / bare.writes:,.1f}", f"{figures.seconds / bare.seconds:,.1f}"),
             f"{figures.megabytes:,.0f}" if figures.megabytes else "",
             end_section=figures is bare,
         )
@@ -162,6 +160,6 @@ def _script(name: str, *arguments: str) -> Any:
 
 
 if __name__ == "__main__":
-    screen = Console()
+    screen = Console(width=max(Console().width, 110))
     with tempfile.TemporaryDirectory(prefix="enlist-bench-") as scratch:
         show(screen, bench(screen, Path(scratch)))

@@ -9,7 +9,7 @@ import sys
 import time
 from hashlib import md5
 
-import mailchimp_marketing
+import mailchimp_marketing  # type: ignore[import-untyped]
 
 from pipelines.sandbox.mailchimp.seeding import API_KEY
 

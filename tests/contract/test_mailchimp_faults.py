@@ -1,6 +1,7 @@
 """A push of some thousand changes to a Mailchimp that fails in every way of the contract, and in the middle for good.
 
-Belongs here: faults, kills, and what the simulator's own state and history say afterwards; our journal is no witness.
+Belongs here: faults, kills, and what the simulator's own state and history say afterwards. Our journal is no witness;
+only what the ledger remembers of leavers is looked at besides, since the simulator can't know it.
 Does not: the people and the planning (mailchimp_push_world.py), one call and its retries (tests/unit).
 """
 

@@ -14,6 +14,8 @@ from rehearsal import Document, Rehearsal, Step
 from pipelines.publishing import PUBLISHED, publish
 from pipelines.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow
+
 # marts.campaigns and where the provider's own report says the same.
 FIGURES = {
     "sent_count": ("emails_sent",),

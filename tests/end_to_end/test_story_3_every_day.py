@@ -5,11 +5,14 @@ Judged by the simulator's own state. The steps are in ../story.py, the people in
 
 import json
 
+import pytest
 from cast import address, person_id
 from rehearsal import SYNC, Document, Rehearsal, Step
 from story import Planned
 
 from pipelines.sandbox.mailchimp.seeding import PRIVATE_MEMBERS
+
+pytestmark = pytest.mark.slow
 
 PRIVATE = {email for email, _, _ in PRIVATE_MEMBERS}
 

@@ -3,8 +3,11 @@
 import json
 from datetime import datetime
 
+import pytest
 from rehearsal import Rehearsal
 from story import Planned
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_crm_that_lost_a_third_of_its_records_stops_the_push(shrunken: Planned) -> None:

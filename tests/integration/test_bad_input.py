@@ -18,6 +18,7 @@ import pytest
 from rehearsal import SYNC, Done, Rehearsal, rehearsing
 
 from pipelines import locks, warehouse
+from pipelines.cli.pushing import hashed
 from pipelines.config.sync import NewAudience
 from pipelines.errors import ConfigError
 from pipelines.ledger import pins
@@ -25,6 +26,8 @@ from pipelines.providers.loading import connected
 from pipelines.sandbox.server import PORT
 from pipelines.sync.audience import load_audience
 from pipelines.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
 
 YAML = f"syncs/{SYNC}.yaml"
 
@@ -312,6 +315,14 @@ def test_what_a_run_finds_out_leaves_plans_ledger_and_provider_as_they_were(warm
     if case.where != "warehouse.duckdb":
         assert warm.query("select status from plan.plans") == [{"status": "pending"}]
         assert warm.query("select count(*) as count from crm_auditcase.persons") == [{"count": 300}]
+
+
+def test_a_canary_of_somebody_who_is_not_in_the_plan_leaves_the_plan_to_be_pushed(warm: Rehearsal) -> None:
+    """A mistyped --only sends nothing; the plan is not done with."""
+    seq = warm.seq()
+    warm.run(["push"], {"by": "anna", "accept": ["first_run"], "only": hashed("nobody@cast.example")})
+    assert warm.seq() == seq
+    assert warm.plan().status == "partly_applied"
 
 
 def test_a_sync_that_names_another_audience_stops_with_an_explanation(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 from cast import address
 from rehearsal import SYNC, Rehearsal
 
+pytestmark = pytest.mark.slow
+
 # Each takes 0.2 to 5 seconds to import.
 HEAVY = {
     *("dagster", "dagster_dbt", "dbt", "duckdb", "great_expectations", "pandas", "numpy", "requests", "sqlalchemy"),

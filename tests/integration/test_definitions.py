@@ -7,6 +7,8 @@ import dagster as dg
 import pytest
 from rehearsal import SYNC, Rehearsal, running
 
+pytestmark = pytest.mark.slow
+
 GROUPS = {
     "auditcase": ["auditcase/extract/persons"],
     "mailchimp": ["mailchimp/extract/audiences"],

@@ -3,10 +3,8 @@
 Belongs here: reading the pages as a user copies from them. Does not: whether the prose is good.
 """
 
-import gc
 import re
 import shlex
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ import duckdb
 import pytest
 import typer
 import yaml
-from rehearsal import PUSHING, SYNC, rehearsing
+from rehearsal import SYNC, Rehearsal
 
 from pipelines import errors
 from pipelines.cli.app import app
@@ -28,8 +26,6 @@ from pipelines.errors import ConfigError
 from pipelines.publishing import PUBLISHED
 from pipelines.sandbox.mailchimp.acts import ACTS, NEW_ACTS
 from pipelines.sandbox.mailchimp.seeding import API_KEY
-from pipelines.sandbox.marketer import make_mailchimp_past, send_mailchimp_campaigns
-from pipelines.sandbox.samples import known_before
 from pipelines.sync.pending import refuse_pending
 from pipelines.sync.safety import ACCEPTABLE, Rule
 
@@ -116,18 +112,9 @@ def first_column(page: str, heading: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def documented_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home of 200 people as `enlist demo` leaves it: somebody opted out before, a push, campaigns, statistics."""
-    with rehearsing(tmp_path_factory.mktemp("documented") / "data", people=200) as rehearsal:
-        url = f"{rehearsal.sandbox.url}/mailchimp"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of libraries: deprecations at import, log files that dbt leaves open
-            make_mailchimp_past(url, API_KEY, rehearsal.list_id, known_before(rehearsal.root)[SYNC])
-            rehearsal.run(PUSHING, {"by": "test", "accept": ["first_run"]})
-            assert send_mailchimp_campaigns(url, API_KEY, rehearsal.list_id) == 3
-            rehearsal.run(line="stats")
-            gc.collect()
-        yield rehearsal.home()
+def documented_home(settled: Rehearsal) -> Home:
+    """A home with a past, a push, campaigns and statistics, as `enlist demo` leaves it."""
+    return settled.home()
 
 
 @pytest.mark.slow

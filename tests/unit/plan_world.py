@@ -225,12 +225,12 @@ class World:
         place = {"plan_id": f"plan-{self._runs}", "sync": "people", "connection": "chimp", "audience_id": "A1"}
         sent = [{**row, **place, "change_id": f"{self._runs}:{number}"} for number, row in enumerate(changes)]
         journal.sending(row for row in sent if not self._is_spared(row))
-        outcomes = []
+        outcomes, secrets = [], self._secrets()
         for row in sent:
             how = self.answers.get((row["op"], row["email_key"]), Answer())
             if self._is_spared(row):
                 continue
-            kept = self._apply(row) if how.reaches else None
+            kept = self._apply(row, secrets) if how.reaches else None
             if how.outcome:
                 kept = kept if how.outcome == "applied" else None
                 outcomes.append(Outcome(row["change_id"], how.outcome, how.code, can_retry=how.can_retry, kept=kept))
@@ -270,7 +270,7 @@ class World:
     def _concealed(self, fields: Mapping[str, str]) -> dict[str, str]:
         return dict(sorted(conceal_fields(fields, self.sync.secret_names).items()))
 
-    def _apply(self, row: Row) -> dict[str, Any] | None:
+    def _apply(self, row: Row, secrets: Mapping[str, Mapping[str, str]]) -> dict[str, Any] | None:
         """What the provider does with one change, and what it says it holds then."""
         key, before, after = row["email_key"], row["before"] or {}, row["after"]
         if (row["op"] == "add" and row["before"] is None) or row["op"] == "rename":
@@ -289,14 +289,13 @@ class World:
             member.groups = labelled(member.groups, before["groups"], after["groups"])
         if "fields" not in after:
             return None
-        clear = self._clear_secrets(key)
         for name, value in after["fields"].items():
-            member.fields[name] = rewritten(name, clear.get(name, value))
+            member.fields[name] = rewritten(name, secrets.get(key, {}).get(name, value) or "")
         return {"fields": self._concealed(member.fields)}
 
-    def _clear_secrets(self, key: str) -> dict[str, str]:
-        found = self.database.execute(f"select secrets from {SCHEMA}.map_wanted where email_key = ?", [key]).fetchall()
-        return {name: value or "" for name, value in json.loads(found[0][0]).items()} if found else {}
+    def _secrets(self) -> dict[str, dict[str, str]]:
+        found = rows(self.database, f"select email_key, secrets from {SCHEMA}.map_wanted")
+        return {str(row["email_key"]): json.loads(str(row["secrets"])) for row in found}
 
 
 def labelled(mine: Sequence[str], before: Sequence[str], after: Sequence[str]) -> list[str]:

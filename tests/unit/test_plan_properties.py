@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from plan_models import SCHEMA
 from plan_world import Answer, Draft, Person, World, address, person
 
-FAMILIES = 100
+FAMILIES = 120
 ROUNDS = 4
 KEYS = ("1", "2", "3")
 ADDRESSES = ("a", "b", "c")
@@ -207,7 +207,7 @@ def data_tests_pass(world: World) -> None:
 
 
 @settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
