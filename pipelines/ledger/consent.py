@@ -50,7 +50,12 @@ left join ledger.members as managed
     on managed.sync = settings.sync
     and managed.audience_id = settings.audience_id
     and managed.email_key = seen.email_key
-where not (seen.reason = 'opted_out' and managed.left_by is not distinct from 'unsubscribe')
+-- What changed long after our own unsubscribe was answered is somebody else's doing: people come back and leave again.
+where not (
+    seen.reason = 'opted_out'
+    and managed.left_by is not distinct from 'unsubscribe'
+    and not coalesce(seen.happened_at > managed.left_at + interval 1 hour, false)
+)
 and not exists (
     from ledger.suppressions as known
     where known.email_key = seen.email_key

@@ -142,6 +142,8 @@ class Stage:
                     told = cast.mine(draft).told
                     if told and name not in playing:
                         failures.setdefault(name, AssertionError(f"a plan after the end is not empty: {told}"))
+            assert world.broken_data_tests() == []
+            world.database.close()
         return failures
 
 

@@ -245,6 +245,10 @@ class World:
         is_taken = all(how is None or (how.reaches and how.outcome == "applied") for how in carriers)
         return row["op"] in ("join", "leave", "tag", "untag") and not is_taken
 
+    def broken_data_tests(self) -> list[str]:
+        """What dbt would find after the last plan."""
+        return [name for name, sql in self.models.data_tests.items() if self.database.execute(sql).fetchall()]
+
     def sync_once(self) -> Draft:
         """Plan and push; returns the plan."""
         draft = self.plan()

@@ -131,6 +131,16 @@ def test_our_own_unsubscribe_is_no_opt_out(ledger: Ledger) -> None:
     assert ledger.suppressed() == []
 
 
+def test_an_opt_out_long_after_our_own_unsubscribe_is_theirs(ledger: Ledger) -> None:
+    """They subscribed again by a form and then left: what we can't prove to be ours is not ours."""
+    ledger.at("11:00")
+    ledger.sends("unsubscribe", "anna")
+    ledger.shows("anna", "unsubscribed", "12:00")
+    assert ledger.brings_home() == []
+    ledger.shows("anna", "unsubscribed", "12:01")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
 @pytest.mark.parametrize("op", ["add", "archive", "update"])
 def test_anybody_elses_unsubscribe_is_the_persons_own(ledger: Ledger, op: str) -> None:
     """What we can't prove to be ours is not ours, even of a member whom we just touched."""

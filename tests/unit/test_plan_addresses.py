@@ -132,6 +132,27 @@ def test_a_complaint_goes_along_from_a_member_who_is_still_subscribed(cast: Cast
 
 
 @together
+def test_an_opt_out_stays_with_the_person_when_another_takes_over_the_address(cast: Cast) -> Story:
+    """Who said no is who had the address then, not who has it now."""
+    cast.want("anna")
+    yield
+    cast.says("complaint", "anna")
+    cast.want("anna", Email="ann")
+    cast.want("bert", Email="anna", Tags="b")
+    plan = yield
+    assert plan.told == [("update", "anna", "changed"), ("tag", "anna", "changed")]
+    assert plan.held == {("anna", "complained")}
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "complained")})
+    cast.says("complaint", "anna")
+    plan = yield
+    cast.want("bert", Email="bert")
+    plan = yield
+    assert plan.held == {("anna", "complained"), ("bert", "complained")}
+    assert not cast.has("ann") and not cast.has("bert")
+
+
+@together
 def test_a_bounced_member_with_a_new_address_is_added_anew_and_the_old_one_left(cast: Cast) -> Story:
     """H7: people call in with a working address; `cleaned` members can be neither renamed nor archived."""
     cast.want("anna")

@@ -6,7 +6,7 @@ Belongs here: consent, with the default policies and with crm_wins. Does not: wr
 
 from plan_stories import Cast, Stage, Story
 
-together = Stage()
+together = Stage(passing={"hours": 2})
 crm_wins = Stage(consent={"opt_outs": "crm_wins"})
 no_blocks = Stage(consent={"hard_bounces": "ignore"})
 within = Stage(consent={"scope": "audience"})
@@ -21,7 +21,7 @@ def test_an_opt_out_in_the_crm_unsubscribes_and_does_not_archive(cast: Cast) -> 
     yield
     cast.want("anna", Stop="1")
     plan = yield
-    assert plan.told == [("unsubscribe", "anna", "opt_out_in_crm")]
+    assert (plan.told, plan.held) == ([("unsubscribe", "anna", "opt_out_in_crm")], set())
     assert plan.row("unsubscribe", "anna")["after"] == {"status": "unsubscribed"}
     yield
     assert cast.member("anna").status == "unsubscribed"
@@ -181,9 +181,9 @@ def test_somebody_who_subscribed_again_by_themselves_is_kept(cast: Cast) -> Stor
     cast.turn("anna", "unsubscribed")
     yield
     cast.turn("anna", "subscribed")
-    cast.want("anna", First="Ann")
+    cast.want("anna", First="Ann", Tags="a")
     plan = yield
-    assert plan.told == [("update", "anna", "changed")]
+    assert plan.told == [("update", "anna", "changed"), ("tag", "anna", "changed")]
     assert cast.member("anna").status == "subscribed"
 
 
@@ -281,6 +281,21 @@ def test_our_own_unsubscribe_is_no_opt_out_but_a_later_one_is(cast: Cast) -> Sto
     yield
     assert cast.member("anna").status == "subscribed"
     cast.turn("anna", "unsubscribed")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+
+
+@together
+def test_an_opt_out_of_somebody_who_came_back_after_our_unsubscribe_is_their_own(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.want("anna", Stop="1")
+    yield
+    cast.turn("anna", "subscribed")
+    yield
+    cast.turn("anna", "unsubscribed")
+    yield
+    cast.want("anna")
     plan = yield
     assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
 
