@@ -9,8 +9,7 @@ from plan_stories import Cast, Stage, Story
 together = Stage(passing={"hours": 2})
 crm_wins = Stage(consent={"opt_outs": "crm_wins"})
 no_blocks = Stage(consent={"hard_bounces": "ignore"})
-within = Stage(consent={"scope": "audience"})
-confirmed = Stage(consent={"double_opt_in": True})
+within = Stage(consent={"scope": "audience", "double_opt_in": True})
 
 OTHER = {"audience_id": "A2"}
 
@@ -357,7 +356,7 @@ def test_an_opt_out_in_a_sync_with_the_audience_as_its_scope_is_written_down_so(
     assert scopes == [("audience",)]
 
 
-@confirmed
+@within
 def test_with_double_opt_in_new_members_wait_for_their_confirmation(cast: Cast) -> Story:
     cast.want("anna", Tags="a")
     plan = yield

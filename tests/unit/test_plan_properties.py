@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from plan_models import SCHEMA
 from plan_world import Answer, Draft, Person, World, address, person
 
-FAMILIES = 120
+FAMILIES = 150
 ROUNDS = 4
 KEYS = ("1", "2", "3")
 ADDRESSES = ("a", "b", "c")
@@ -204,7 +204,7 @@ def nobody_else_gets_mail(world: World, family: Family) -> None:
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
