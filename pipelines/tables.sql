@@ -18,6 +18,10 @@ create table if not exists extract.audiences (
     state text, first_seen_at timestamp, last_seen_at timestamp,
     primary key (connection, audience_id)
 );
+-- one row per sync whose members were read: what was asked for, when, and when everybody was read last
+create table if not exists extract.member_reads (
+    sync text primary key, basis text, read_at timestamp, whole_at timestamp
+);
 -- one row per merge field of an audience
 create table if not exists extract.merge_fields (
     connection text, audience_id text, name text, field_id text, label text, type text, required boolean,
@@ -71,6 +75,11 @@ create table if not exists ledger.suppressions (
     since timestamp, released_at timestamp, released_by text, note text
 );
 
+-- one row per objection and CRM record that had its address: whom the objection follows to another address
+create table if not exists ledger.objectors (
+    email_key text, since timestamp, entity text, contact_key text, recorded_at timestamp
+);
+
 -- one row per plan
 create table if not exists plan.plans (
     plan_id text primary key, sync text, created_at timestamp, config_hash text, fields_hash text, checksum text,
@@ -111,5 +120,12 @@ create table if not exists stats.links (
 create table if not exists stats.link_clicks (
     connection text, campaign_id text, link_id text, email_key text, email text, provider_id text, clicks bigint
 );
--- one row per campaign whose details were read, and when
+-- one row per campaign and mail domain that the provider itself reports on
+create table if not exists stats.domains (
+    connection text, campaign_id text, domain text, sent_count bigint, delivered_count bigint, bounces bigint,
+    unique_opens bigint, unique_clicks bigint, opt_outs bigint
+);
+-- one row per campaign whose details were read: when, with which totals, and how far those were from its events
 create table if not exists stats.reads (connection text, campaign_id text, read_at timestamp);
+alter table stats.reads add column if not exists totals text;
+alter table stats.reads add column if not exists gap text;

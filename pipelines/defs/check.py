@@ -12,7 +12,7 @@ from pipelines.config import Home, SyncConfig
 from pipelines.config.expressions import check_expressions
 from pipelines.defs import names
 from pipelines.defs.results import table_metadata, told
-from pipelines.ledger import consent, load
+from pipelines.ledger import consent, load, objectors
 from pipelines.quality import checking, suites
 from pipelines.warehouse import Warehouse
 
@@ -62,6 +62,10 @@ def consent_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
                 load.load(database, home.ledger)
                 news = consent.news(database, sync)
             consent.record(home.ledger, news)
+            with warehouse.transaction() as database:
+                load.load(database, home.ledger)
+                known = objectors.news(database, sync.sync)
+            objectors.record(home.ledger, known)
             with warehouse.transaction() as database:
                 load.load(database, home.ledger)
                 metadata = table_metadata(database, "ledger", "consent_events")

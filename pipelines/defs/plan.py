@@ -9,7 +9,7 @@ from pipelines import progress
 from pipelines.config import Home, SyncConfig
 from pipelines.defs import names
 from pipelines.defs.results import counts_table, table_metadata, told
-from pipelines.ledger import load
+from pipelines.ledger import load, objectors
 from pipelines.providers import traits_of
 from pipelines.sync.freeze import freeze
 from pipelines.warehouse import Warehouse
@@ -37,6 +37,7 @@ def frozen_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     def frozen() -> dg.MaterializeResult:
         progress.stage(sync.sync, "plan")
         with told(), Warehouse(home).transaction() as database:
+            objectors.record(home.ledger, objectors.news(database, sync.sync))
             load.load(database, home.ledger)
             plan = freeze(database, home, sync, traits_of(sync.to.connection, home.connection(sync.to.connection)))
             metadata = table_metadata(database, "plan", "changes")

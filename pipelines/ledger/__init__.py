@@ -2,7 +2,8 @@
 
 files.py     append and read lines, fsynced
 journal.py   one file per push run: what is about to be sent, and what became of it
-consent.py   opt-outs, bounces, complaints, blocks and their release
+consent.py   opt-outs, bounces and complaints that audiences show
+blocks.py    blocks and releases by hand
 pins.py      which account and audience a sync was resolved to
 load.py      files to tables, idempotently; the warehouse may be deleted at any time
 

@@ -31,6 +31,16 @@ seen as (
     from sync_{sync}.extract_members as members
     inner join quality.addresses as addresses on members.email = addresses.address
     where members.status in ('unsubscribed', 'bounced')
+),
+-- An update of ours changes a member who is out already: that is no act of theirs.
+touched as (
+    select pushes.email_key, max(pushes.happened_at) + interval 5 minutes as until,
+    from ledger.pushes as pushes
+    inner join settings using (connection, audience_id)
+    where pushes.op = 'update'
+        and pushes.outcome in ('applied', 'sending', 'failed')
+        and json_extract_string(pushes.before, '$.status') in ('unsubscribed', 'bounced')
+    group by pushes.email_key
 )
 select
     seen.email_key,
@@ -51,18 +61,24 @@ left join ledger.members as managed
     and managed.audience_id = settings.audience_id
     and managed.email_key = seen.email_key
 -- What changed long after our own unsubscribe was answered is somebody else's doing: people come back and leave again.
+-- So is an unsubscribe for which somebody gave a reason: ours give none.
 where not (
     seen.reason = 'opted_out'
     and managed.left_by is not distinct from 'unsubscribe'
+    and seen.note is null
     and not coalesce(seen.happened_at > managed.left_at + interval 1 hour, false)
 )
 and not exists (
     from ledger.suppressions as known
+    left join touched on known.email_key = touched.email_key
     where known.email_key = seen.email_key
     and known.connection = settings.connection
     and known.audience_id = settings.audience_id
     and known.reason = seen.reason
-    and (known.released_at is null or coalesce(seen.happened_at <= known.released_at, true))
+    and (
+        known.released_at is null
+        or coalesce(seen.happened_at <= greatest(known.released_at, touched.until), true)
+    )
 )
 """
 

@@ -32,7 +32,7 @@ class Journal:
         self._write({"line": "sending", "attempts": attempt, **row} for row in rows)
 
     def outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Say what became of changes that were sent."""
+        """Say what became of changes that were sent; what is said last of a change counts."""
         self._write(
             {
                 "line": "outcome",
@@ -52,9 +52,9 @@ class Journal:
         """Say which changes of the plan are not sent in this run, and why."""
         self._write({"line": "left", "outcome": "left", "code": code, "detail": detail, **row} for row in rows)
 
-    def end(self, *, calls: int, left: int) -> None:
-        """Close the run; a journal without this line broke off."""
-        self._write([{"line": "end", "calls": calls, "left_count": left}])
+    def end(self, *, calls: int, left: int, is_read_back: bool = False) -> None:
+        """Close the run; a journal without this line broke off. `is_read_back`: what was sent was looked at again."""
+        self._write([{"line": "end", "calls": calls, "left_count": left, "is_read_back": is_read_back}])
 
     def _write(self, lines: Iterable[Mapping[str, Any]]) -> None:
         moment: datetime = clock.now()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.ledger import consent, journal
+from pipelines.ledger import consent, journal, objectors
 
 TEXT_OF_A_PUSH = (
     *(
@@ -109,6 +109,8 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
         _load_journals(connection, journals)
     if consent.path_of(ledger) in grown:
         _load_consent(connection, consent.path_of(ledger))
+    if objectors.path_of(ledger) in grown:
+        _load_objectors(connection, objectors.path_of(ledger))
     for path in grown:
         connection.execute("insert or replace into ledger.files values (?, ?)", [path.name, path.stat().st_size])
     for table in ("members", "suppressions"):
@@ -120,7 +122,7 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
 
 def _paths(ledger: Path) -> list[Path]:
     journals = sorted(journal.folder_of(ledger).glob("*.ndjson"))
-    return [path for path in [consent.path_of(ledger), *journals] if path.exists()]
+    return [path for path in [consent.path_of(ledger), objectors.path_of(ledger), *journals] if path.exists()]
 
 
 def _load_journals(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
@@ -143,6 +145,18 @@ def _load_consent(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
                 try_cast(happened_at as timestamp) as happened_at, -- UTC, whether the text says so or not
                 cast(recorded_at as timestamp) as recorded_at
             ),
+        from lines where email_key is not null
+    """)
+    connection.execute("drop table lines")
+
+
+def _load_objectors(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    _read_lines(connection, [path], dict.fromkeys(objectors.COLUMNS, "VARCHAR"))
+    connection.execute("delete from ledger.objectors")
+    connection.execute("""
+        insert into ledger.objectors by name
+        select distinct on (email_key, since, entity, contact_key)
+            lines.* replace (since::timestamp as since, recorded_at::timestamp as recorded_at)
         from lines where email_key is not null
     """)
     connection.execute("drop table lines")

@@ -27,6 +27,8 @@ told as (
             when ended_by is not null then ended_by
             when op in ('archive', 'unsubscribe', 'delete') then op
             when op = 'add' and outcome <> 'applied' and json_extract_string(before, '$.status') = 'archived' then 'archive'
+            -- An undo of a purge brings somebody back as they were: unsubscribed by us.
+            when op = 'add' and json_extract_string(after, '$.status') = 'unsubscribed' then 'unsubscribe'
             when op in ('add', 'rename', 'update') then 'here'
         end as presence,
         json_extract(after, '$.fields') as fields,

@@ -30,6 +30,9 @@ left join releases
     on releases.email_key = events.email_key
     and releases.recorded_at >= events.recorded_at
     and releases.seq > events.seq
+    -- A release names what it lifts; one that names nothing lifts all but an erasure, which nothing lifts.
+    and releases.reason in ('release', events.suppresses)
+    and events.suppresses <> 'erased'
 where events.suppresses is not null
 group by
     events.seq, events.email_key, events.scope, events.connection, events.audience_id, events.entity, events.sync,

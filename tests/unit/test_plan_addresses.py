@@ -196,6 +196,51 @@ def test_a_changed_address_that_is_archived_elsewhere_is_no_rename(cast: Cast) -
 
 
 @together
+def test_a_move_to_another_domain_renames_everybody_and_removes_nobody(cast: Cast) -> Story:
+    """Prior art: a third of the members would be removed and added, with their welcome mails."""
+    names = [f"p{number:02}" for number in range(10)]
+    for name in names:
+        cast.want(name, Tags="a")
+    yield
+    for name in names[:3]:
+        cast.want(name, Email=f"{name}-new", Tags="a")
+    plan = yield
+    assert plan.told == [("rename", f"{name}-new", "address_changed") for name in names[:3]]
+
+
+@together
+def test_a_record_deleted_and_made_again_is_the_same_member_from_then_on(cast: Cast) -> Story:
+    cast.want("anna", Tags="a")
+    yield
+    before = cast.member("anna")
+    cast.drop("anna")
+    cast.want("anna", record="again", Tags="a")
+    plan = yield
+    assert plan.told == [("update", "anna", "changed")]
+    row = plan.row("update", "anna")
+    assert row["after"]["fields"].items() <= row["before"]["fields"].items()
+    cast.want("anna", record="again", Email="ann", Tags="a")
+    plan = yield
+    assert plan.told == [("rename", "ann", "address_changed")]
+    yield
+    assert cast.member("ann").provider_id == before.provider_id
+
+
+@together
+def test_an_address_handed_over_belongs_to_its_new_owner_whatever_the_fields_say(cast: Cast) -> Story:
+    cast.want("anna", First="Same")
+    yield
+    cast.want("anna", First="Same", Email="ann")
+    cast.want("bert", First="Same", Email="anna")
+    plan = yield
+    assert plan.told == [("update", "anna", "changed"), ("add", "ann", "new")]
+    assert cast.remembered("anna")["contact_key"].startswith("bert-")
+    cast.want("bert", First="Same", Email="bert")
+    plan = yield
+    assert plan.told == [("rename", "bert", "address_changed")]
+
+
+@together
 def test_two_people_who_swap_addresses_swap_fields(cast: Cast) -> Story:
     cast.want("anna", Tags="a")
     cast.want("bert", Tags="b")

@@ -72,11 +72,91 @@ def test_somebody_new_who_objects_in_the_crm_is_never_added(cast: Cast) -> Story
 
 @together
 def test_a_private_member_who_objects_in_the_crm_is_not_ours_to_unsubscribe(cast: Cast) -> Story:
-    """`unmanaged: leave`: people who are not ours are never touched."""
+    """`unmanaged: leave`: people who are not ours are never touched, but nobody should have to find out by chance."""
     cast.have("anna")
-    cast.want("anna", Stop="1")
+    cast.want("anna", Stop="1", Keeper="Kim")
     plan = yield
-    assert plan.told == []
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+    assert plan.hold("opted_out")["detail"] == (
+        "the CRM holds an objection, but the audience has the address as subscribed and it is not ours"
+    )
+    assert plan.hold("opted_out")["owner"].endswith(" of Kim")
+
+
+@together
+def test_whoever_shares_an_address_with_somebody_who_objects_is_held_and_told_why(cast: Cast) -> Story:
+    cast.want("anna")
+    cast.want("bert", Email="anna", Stop="1")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "shared_address")})
+    detail = plan.hold("shared_address")["detail"]
+    assert detail.startswith("crm.persons bert-") and detail.endswith(" objects at the same address")
+
+
+@together
+def test_the_opt_out_of_a_private_member_goes_along_to_the_new_address_of_their_record(cast: Cast) -> Story:
+    """Prior art: connectors add the opted-out person's new address as subscribed."""
+    cast.have("anna", "unsubscribed")
+    cast.want("anna")
+    plan = yield
+    assert plan.held == {("anna", "opted_out")}
+    cast.want("anna", Email="ann")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+    assert plan.hold("opted_out")["detail"].startswith("under a former address, since ")
+
+
+@together
+def test_an_opt_out_goes_along_though_the_address_changed_before_we_knew_of_it(cast: Cast) -> Story:
+    cast.have("anna")
+    cast.want("anna", Flag="Nee")
+    yield
+    cast.turn("anna", "unsubscribed")
+    cast.want("anna", Email="ann")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+
+
+@together
+def test_an_opt_out_goes_along_when_a_lead_becomes_a_contact(cast: Cast) -> Story:
+    """The record is another one, of another entity; who has the address then is the person."""
+    cast.have("anna", "unsubscribed")
+    cast.want("anna")
+    yield
+    cast.drop("anna")
+    cast.want_firm("converted", Email="anna")
+    plan = yield
+    assert plan.held == {("converted", "opted_out")}
+    cast.want_firm("converted", Email="ann")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("converted", "opted_out")})
+
+
+@together
+def test_an_opt_out_stays_with_the_person_though_we_never_managed_the_address(cast: Cast) -> Story:
+    cast.have("anna", "unsubscribed")
+    cast.want("anna")
+    yield
+    cast.want("anna", Email="ann")
+    cast.want("bert", Email="anna")
+    yield
+    cast.want("bert", Email="bert")
+    plan = yield
+    assert (plan.told, plan.held) == ([("add", "bert", "new")], {("anna", "opted_out")})
+
+
+@together
+def test_a_release_of_the_former_address_frees_the_person_at_the_new_one(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.says("complaint", "anna", audience_id="A2")
+    yield
+    cast.want("anna", Email="ann")
+    plan = yield
+    assert plan.held == {("anna", "complained")}
+    cast.says("release", "anna", source="admin")
+    plan = yield
+    assert ("add", "ann", "new") in plan.told
 
 
 @together
@@ -280,6 +360,20 @@ def test_our_own_unsubscribe_is_no_opt_out_but_a_later_one_is(cast: Cast) -> Sto
     yield
     assert cast.member("anna").status == "subscribed"
     cast.turn("anna", "unsubscribed")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+
+
+@together
+def test_an_unsubscribe_for_which_somebody_gave_a_reason_is_never_taken_for_ours(cast: Cast) -> Story:
+    """Ours got lost on the way; whatever unsubscribed them then had a reason of its own."""
+    cast.want("anna")
+    yield
+    cast.says("block", "anna", source="admin")
+    cast.answer("unsubscribe", "anna", outcome=None, reaches=False)
+    yield
+    cast.turn("anna", "unsubscribed", "I get too many")
+    cast.says("release", "anna", source="admin")
     plan = yield
     assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
 

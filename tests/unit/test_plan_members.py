@@ -330,13 +330,30 @@ def test_only_tags_that_we_sent_are_taken_away(cast: Cast) -> Story:
 
 
 @together
-def test_a_tag_given_by_hand_is_not_ours_to_take(cast: Cast) -> Story:
-    cast.have("anna", tags=["a"])
-    cast.want("anna", Tags="a")
+def test_wanted_tags_that_an_adopted_member_had_already_are_ours_from_then_on(cast: Cast) -> Story:
+    """Else what the connector of before gave would stay for ever, whatever the CRM says later."""
+    cast.have("anna", tags=["a", "by hand"], groups=["Interests: News"])
+    cast.want("anna", Tags="a", Groups="News")
+    plan = yield
+    assert plan.told == [("update", "anna", "new")]
     yield
-    cast.want("anna", Tags=None)
+    cast.want("anna")
+    plan = yield
+    assert plan.told == [("leave", "anna", "changed"), ("untag", "anna", "changed")]
+    yield
+    assert cast.member("anna").tags == ["by hand"]
+
+
+@together
+def test_a_tag_given_by_hand_that_the_crm_does_not_want_is_not_ours_to_take(cast: Cast) -> Story:
+    """Prior art: only tags that were ours are removed."""
+    cast.have("anna", tags=["a"])
+    cast.want("anna")
+    yield
+    cast.member("anna").tags.append("b")
     plan = yield
     assert plan.told == []
+    assert cast.member("anna").tags == ["a", "b"]
 
 
 @together

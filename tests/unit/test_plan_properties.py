@@ -31,7 +31,7 @@ KINDS: Mapping[str, dict[str, str | None]] = {
     "unknown": {"Minor": None},
     "objects": {"Stop": "1"},
 }
-OPS = ("add", "update", "rename", "tag", "untag", "join", "leave", "archive")
+OPS = ("add", "update", "rename", "tag", "untag", "join", "leave", "archive", "unsubscribe")
 POLICIES: Mapping[str, dict[str, Any]] = {
     "archive": {},
     "unsubscribe": {"on_exit": {"do": "unsubscribe"}},
@@ -86,9 +86,9 @@ class Family:
     number: int
     rounds: list[dict[str, Any]]
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    said_no: dict[str, str | None] = field(default_factory=dict)
+    said_no: dict[str, set[str | None]] = field(default_factory=dict)
     joined_by_hand: set[str] = field(default_factory=set)
-    owners: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, set[str | None]] = field(default_factory=dict)
 
     def own(self, name: str) -> str:
         """The key of one of the family's three addresses."""
@@ -96,7 +96,7 @@ class Family:
 
     def play(self, world: World, at: int, owners: Mapping[str, str]) -> None:
         """What happens before the plan of round `at`; `owners`: whose the ledger says each address is."""
-        self.owners = owners
+        self.owners = {self.own(name): {owners.get(self.own(name)), *self._holders(name)} for name in ADDRESSES}
         said = self.rounds[at]
         for key, record in said["records"].items():
             self._record(world, key, record)
@@ -105,9 +105,7 @@ class Family:
         for name, event in said["consent"].items():
             self._consent(world, self.own(name), event)
         for name, how in said["answers"].items() if at < ROUNDS - 1 else ():
-            # An unsubscribe of ours that got lost and the person's own after it look the same to everybody.
-            ops = (*OPS, "unsubscribe") if how == "unheard" else OPS
-            world.answers |= {(op, self.own(name)): ANSWERS[how] for op in ops if how in ANSWERS}
+            world.answers |= {(op, self.own(name)): ANSWERS[how] for op in OPS if how in ANSWERS}
 
     def wanted(self) -> dict[str, dict[str, Any]]:
         """The record that speaks for each address wanted, as the design's rules have it."""
@@ -120,6 +118,10 @@ class Family:
                 if rival is None or (record["changed"] or "") > (rival["changed"] or ""):
                     found[self.own(name)] = record
         return found
+
+    def _holders(self, name: str) -> set[str]:
+        """The records that have the address, before anything happens."""
+        return {f"{key}-{self.number}" for key, record in self.records.items() if record["email"] == name}
 
     def _record(self, world: World, key: str, record: Any) -> None:
         own = f"{key}-{self.number}"
@@ -137,8 +139,8 @@ class Family:
         member = world.audience.get(key)
         status = member.status if member else None
         if act == "unsubscribes" and status in ("subscribed", "pending"):
-            world.turn(key, "unsubscribed")
-            self.said_no.setdefault(key, self.owners.get(key))
+            world.turn(key, "unsubscribed", "no longer interested")
+            self.said_no.setdefault(key, self.owners[key])
         elif act == "bounces" and status == "subscribed":
             world.turn(key, "bounced")
         elif act == "archived" and status in ("subscribed", "unsubscribed"):
@@ -164,7 +166,7 @@ class Family:
             self.said_no.pop(key, None)
         elif event != "nothing":
             world.says(event, key, source="admin" if event == "block" else "provider", audience_id="A2")
-            self.said_no.setdefault(key, self.owners.get(key))
+            self.said_no.setdefault(key, self.owners[key])
 
 
 def never_to_those_who_said_no(family: Family, draft: Draft) -> None:
@@ -172,7 +174,7 @@ def never_to_those_who_said_no(family: Family, draft: Draft) -> None:
     for row in draft.changes:
         if row["op"] in ("add", "rename"):
             assert row["email_key"] not in family.said_no, row
-            assert row["contact_key"] not in family.said_no.values(), row
+            assert row["contact_key"] not in set().union(*family.said_no.values()) - {None}, row
 
 
 def strangers_are_as_before(world: World, family: Family, before: Mapping[str, Person], known: set[str]) -> None:

@@ -1,3 +1,6 @@
+{#- What the provider judges of a row: an update that adopts somebody names their labels too, but does not send them. -#}
+{%- set content = "case op when 'update' then json_extract(after, '$.fields')::varchar else after end" -%}
+
 -- The draft of the plan, in the order in which it is pushed: leavers, renames, updates, adds, then labels.
 with settings as (
     select * from {{ source('sync', 'settings') }}
@@ -78,12 +81,19 @@ updates as (
         'update' as op,
         case when decision = 'adopt' then 'new' else 'changed' end as reason,
         members.*,
-        cast(json_object('status', status, 'fields', json(now_fields)) as varchar) as before,
-        cast(json_object('fields', json(wanted_fields)) as varchar) as after,
+        -- Wanted labels that somebody had already are ours from now on, as the fields are.
+        cast(case when decision = 'adopt'
+            then json_object('status', status, 'fields', json(now_fields), 'tags', tags_now, 'groups', groups_now)
+            else json_object('status', status, 'fields', json(now_fields))
+        end as varchar) as before,
+        cast(case when decision = 'adopt'
+            then json_object('fields', json(wanted_fields), 'tags', tags_now, 'groups', groups_now)
+            else json_object('fields', json(wanted_fields))
+        end as varchar) as after,
     from members
     where
         decision = 'adopt'
-        or (has_other_fields and is_managed and status <> 'archived' and decision in ('keep', 'hold', 'hold_bounced', 'hold_opted_out'))
+        or ((has_other_fields or is_handed_over) and is_managed and status <> 'archived' and decision in ('keep', 'hold', 'hold_bounced', 'hold_opted_out'))
 ),
 
 adds as (
@@ -132,7 +142,7 @@ labels as (
     {% endfor %}
 ),
 
-changes as (
+drafted as (
     select * from leavers
     union all by name select * from leaving_groups
     union all by name select * from parked
@@ -142,9 +152,13 @@ changes as (
     union all by name select * from labels
 ),
 
+changes as (
+    select *, {{ content }} as content from drafted
+),
+
 -- What the provider refused for good is not sent again until the row itself changes.
 refused as (
-    select pushes.op, pushes.email_key, pushes.after, pushes.code, pushes.detail
+    select pushes.op, pushes.email_key, {{ content }} as content, pushes.code, pushes.detail
     from {{ source('ledger', 'pushes') }} as pushes
     inner join settings using (sync, connection, audience_id)
     where pushes.op in ('add', 'update', 'rename', 'tag', 'join')
@@ -178,9 +192,9 @@ from changes
 anti join (
     select changes.email_key
     from changes
-    inner join refused using (op, email_key, after)
+    inner join refused using (op, email_key, content)
     where changes.op in ('add', 'rename')
 ) as not_taken
     on changes.email_key = not_taken.email_key and changes.op not in ('add', 'rename')
 left join refused
-    on changes.op = refused.op and changes.email_key = refused.email_key and changes.after = refused.after
+    on changes.op = refused.op and changes.email_key = refused.email_key and changes.content = refused.content

@@ -12,6 +12,7 @@ held_members as (
         case decision
             when 'hold_archived' then 'archived_elsewhere'
             when 'hold_opted_out' then 'opted_out'
+            when 'hold_objector' then 'opted_out'
             when 'hold_bounced' then 'bounced'
             when 'hold_unknown' then 'unknown_consent'
             when 'hold_not_removable' then 'not_removable'
@@ -19,13 +20,18 @@ held_members as (
         end as reason,
         case
             when decision = 'hold_not_removable' then 'the provider removes nobody whose status is ' || status
+            when decision = 'hold_objector'
+                then 'the CRM holds an objection, but the audience has the address as ' || status || ' and it is not ours'
+            when is_suppressed_by_former_address
+                then 'under a former address, since ' || strftime(suppressed_since, '%Y-%m-%d')
             when suppressed_since is not null then 'since ' || strftime(suppressed_since, '%Y-%m-%d')
             when status is not null then 'the audience has the address as ' || status
         end as detail,
     from members
     where decision in (
-        'hold', 'silence', 'hold_archived', 'hold_opted_out', 'hold_bounced', 'hold_unknown', 'hold_not_removable'
-    ) and (is_wanted or decision = 'hold_not_removable')
+        'hold', 'silence', 'hold_archived', 'hold_opted_out', 'hold_bounced', 'hold_unknown', 'hold_not_removable',
+        'hold_objector'
+    ) and (is_wanted or decision in ('hold_not_removable', 'hold_objector'))
 ),
 
 held_records as (
@@ -52,6 +58,25 @@ duplicates as (
     where rank > 1
 ),
 
+-- Whoever shares an address with somebody who objects in the CRM gets no mail there either.
+shared as (
+    select
+        records.email_key,
+        records.contact_key,
+        records.entity,
+        records.owner,
+        'shared_address' as reason,
+        objectors.entity || ' ' || objectors.contact_key || coalesce(' of ' || objectors.owner, '')
+        || ' objects at the same address' as detail,
+    from {{ ref('map_duplicates') }} as records
+    inner join {{ ref('map_records') }} as objectors
+        on records.email_key = objectors.email_key and objectors.eligibility = 'opt_out_in_crm'
+    where records.rank = 1
+    qualify row_number() over (
+        partition by records.email_key order by objectors.entity_order, objectors.contact_key
+    ) = 1
+),
+
 refused as (
     select
         email_key,
@@ -69,5 +94,7 @@ union all
 select * from held_records
 union all
 select * from duplicates
+union all
+select * from shared
 union all
 select * from refused

@@ -43,7 +43,10 @@ decided as (
                 when is_managed then 'keep'
                 else 'adopt'
             end
-            when purge_after <= settings.planned_at and status = 'unsubscribed' and left_by = 'unsubscribe' then 'purge'
+            -- Taking `then` out of the sync stops every clock. A block stops one: who stays unsubscribed there can't be
+            -- imported by somebody else.
+            when settings.exit_then = 'archive' and purge_after <= settings.planned_at and not is_blocked
+                and status = 'unsubscribed' and left_by = 'unsubscribe' then 'purge'
             -- Who said no is silenced, also where a policy would leave them subscribed.
             when is_managed and status in ('subscribed', 'pending') and (
                 leaving_because = 'opt_out_in_crm'
@@ -63,6 +66,8 @@ decided as (
             when settings.unmanaged = 'remove' and not is_managed and list_contains(settings.removable, status)
                 and not (status = 'unsubscribed' and left_by is not distinct from 'unsubscribe')
                 then 'remove_stranger'
+            when leaving_because = 'opt_out_in_crm' and not is_managed and status in ('subscribed', 'pending')
+                then 'hold_objector'
             else 'stay'
         end as decision,
     from moved

@@ -1,36 +1,29 @@
 -- The three sides of the plan beside each other: what the CRM wants, what we sent and they kept, what they have now.
-with settings as (
-    select * from {{ source('sync', 'settings') }}
-),
-
+with
 -- An opt-out goes along when the person changes address; a bounce does not. The person is the record that had the
 -- address then: another one may have it now.
-objectors as (
-    select
-        pushes.entity,
-        pushes.contact_key,
-        suppressions.reason,
-    from {{ ref('stage_suppressions') }} as suppressions
-    cross join unnest(suppressions.objected_at) as objections (since)
-    inner join {{ source('ledger', 'pushes') }} as pushes using (email_key)
-    inner join settings using (sync, connection, audience_id)
-    where pushes.outcome not in ('refused', 'left') and pushes.contact_key is not null
-    qualify row_number() over (
-        partition by suppressions.email_key, objections.since
-        order by
-            pushes.happened_at >= objections.since,
-            abs(date_diff('second', pushes.happened_at, objections.since)),
-            pushes.seq desc
-    ) = 1
-),
-
 followed as (
     select
-        entity,
-        contact_key,
-        min(reason) as reason,
-    from objectors
+        objectors.entity,
+        objectors.contact_key,
+        min(suppressions.reason) as reason,
+        min(objectors.since) as since,
+    from {{ ref('stage_suppressions') }} as suppressions
+    inner join {{ source('ledger', 'objectors') }} as objectors
+        on suppressions.email_key = objectors.email_key
+        and list_contains(suppressions.objected_at, objectors.since)
     group by all
+),
+
+objections as (
+    select
+        email_key,
+        arg_min(entity, (entity_order, contact_key)) as entity,
+        arg_min(contact_key, (entity_order, contact_key)) as contact_key,
+        arg_min(owner, (entity_order, contact_key)) as owner,
+    from {{ ref('map_records') }}
+    where eligibility = 'opt_out_in_crm' and email_key is not null
+    group by email_key
 ),
 
 sides as (
@@ -46,6 +39,9 @@ sides as (
         coalesce(wanted.groups, []) as wanted_groups,
         managed.email_key is not null as is_known,
         coalesce(managed.is_managed, false) as is_managed,
+        wanted.email_key is not null
+        and coalesce(managed.is_managed, false)
+        and (wanted.entity, wanted.contact_key) is distinct from (managed.entity, managed.contact_key) as is_handed_over,
         managed.sent_fields,
         managed.kept_fields,
         coalesce(managed.sent_tags, []) as sent_tags,
@@ -70,7 +66,9 @@ suppressed as (
         sides.*,
         coalesce(suppressions.reason, followed.reason) as suppressed_by,
         coalesce(suppressions.is_from_elsewhere, followed.reason is not null) as is_suppressed_elsewhere,
-        suppressions.since as suppressed_since,
+        coalesce(suppressions.is_blocked, false) as is_blocked,
+        coalesce(suppressions.since, followed.since) as suppressed_since,
+        suppressions.email_key is null and followed.reason is not null as is_suppressed_by_former_address,
     from sides
     left join {{ ref('stage_suppressions') }} as suppressions on sides.email_key = suppressions.email_key
     left join followed
@@ -78,7 +76,10 @@ suppressed as (
 )
 
 select
-    suppressed.*,
+    suppressed.* replace (
+        coalesce(suppressed.entity, objections.entity) as entity,
+        coalesce(suppressed.contact_key, objections.contact_key) as contact_key
+    ),
     coalesce(suppressed.status, 'archived') <> 'archived' as is_present,
     -- Why a member whom we manage is wanted no longer.
     case
@@ -88,10 +89,8 @@ select
         when records.eligibility in ('wanted', 'bad_address', 'missing_address') then 'address_changed'
         else records.eligibility
     end as leaving_because,
-    coalesce(suppressed.owner, records.owner) as any_owner,
+    coalesce(suppressed.owner, records.owner, objections.owner) as any_owner,
 from suppressed
 left join {{ ref('map_records') }} as records
     on suppressed.entity = records.entity and suppressed.contact_key = records.contact_key and not suppressed.is_wanted
-left join (
-    select distinct email_key from {{ ref('map_records') }} where eligibility = 'opt_out_in_crm'
-) as objections on suppressed.email_key = objections.email_key
+left join objections on suppressed.email_key = objections.email_key

@@ -10,6 +10,7 @@ select
     list(suppressions.since) filter (suppressions.reason <> 'bounced') over (
         partition by suppressions.email_key
     ) as objected_at,
+    bool_or(suppressions.reason = 'blocked') over (partition by suppressions.email_key) as is_blocked,
 from {{ source('ledger', 'suppressions') }} as suppressions
 cross join {{ source('sync', 'settings') }} as settings
 where
