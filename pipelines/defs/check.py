@@ -12,7 +12,7 @@ from pipelines.config import Home, SyncConfig
 from pipelines.config.expressions import check_expressions
 from pipelines.defs import names
 from pipelines.defs.results import table_metadata, told
-from pipelines.ledger import consent, load, objectors
+from pipelines.ledger import consent, load, objectors, reactions
 from pipelines.quality import checking, suites
 from pipelines.warehouse import Warehouse
 
@@ -60,7 +60,7 @@ def consent_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         with told():
             with warehouse.transaction() as database:
                 load.load(database, home.ledger)
-                news = consent.news(database, sync)
+                news = [*consent.news(database, sync), *reactions.news(database, sync)]
             consent.record(home.ledger, news)
             with warehouse.transaction() as database:
                 load.load(database, home.ledger)

@@ -90,13 +90,17 @@ def path_of(ledger: Path) -> Path:
 
 def news(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[dict[str, Any]]:
     """Opt-outs and bounces in the audience as extracted that the ledger does not hold: events ready to `record`."""
+    return rows(connection, NEWS.format(sync=sync.sync, scope=scope_of(sync)))
+
+
+def scope_of(sync: SyncConfig) -> str:
+    """How far an opt-out reaches, as SQL over `settings` and the member that was `managed` (H2)."""
     scopes = [
         f"when {sql_text(source.entity)} then {sql_text(source.consent_scope)}"
         for source in sync.sources
         if source.consent_scope
     ]
-    scope = f"case managed.entity {' '.join(scopes)} else settings.scope end" if scopes else "settings.scope"
-    return rows(connection, NEWS.format(sync=sync.sync, scope=scope))
+    return f"case managed.entity {' '.join(scopes)} else settings.scope end" if scopes else "settings.scope"
 
 
 def record(ledger: Path, events: Iterable[Mapping[str, Any]], *, by: str = "sync") -> None:

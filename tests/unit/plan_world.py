@@ -18,7 +18,7 @@ import pytest
 from plan_models import COLUMNS, FIELDS, GROUPS, MERGE_FIELDS, ROOT, SCHEMA, compiled, home_of, synced
 
 from pipelines import clock
-from pipelines.ledger import consent, load, objectors
+from pipelines.ledger import consent, load, objectors, reactions
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome, Status, Traits
 from pipelines.providers.secrets import conceal_fields
@@ -215,7 +215,7 @@ class World:
             database.execute("insert into extract.groups values (?, ?, ?, ?, ?, ?)", place)
         checking.judge_addresses(database, self.sync)
         load.load(database, self.ledger)
-        consent.record(self.ledger, consent.news(database, self.sync))
+        consent.record(self.ledger, [*consent.news(database, self.sync), *reactions.news(database, self.sync)])
         load.load(database, self.ledger)
         self._note_objectors()
 

@@ -6,7 +6,7 @@ select
     suppressions.since,
     suppressions.connection is distinct from settings.connection
     or suppressions.audience_id is distinct from settings.audience_id
-    or suppressions.source = 'admin' as is_from_elsewhere,
+    or suppressions.source in ('admin', 'soft_bounces') as is_from_elsewhere,
     list(suppressions.since) filter (suppressions.reason <> 'bounced') over (
         partition by suppressions.email_key
     ) as objected_at,
@@ -21,7 +21,12 @@ where
         or (suppressions.connection = settings.connection and suppressions.audience_id = settings.audience_id)
     )
     and not (suppressions.reason = 'opted_out' and settings.opt_outs = 'crm_wins')
-    and not (suppressions.reason = 'bounced' and not settings.block_hard_bounces)
+    and not (suppressions.source = 'soft_bounces' and settings.soft_bounces is null)
+    and not (
+        suppressions.reason = 'bounced'
+        and suppressions.source <> 'soft_bounces'
+        and not settings.block_hard_bounces
+    )
 qualify row_number() over (
     partition by suppressions.email_key
     order by
