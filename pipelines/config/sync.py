@@ -196,7 +196,7 @@ class OnExit(Strict):
     group: Text | None = Field(
         default=None, description="Where move_to moves members; on Mailchimp as 'Category: Group'."
     )
-    then: Literal["archive"] | None = Field(default=None, description="What follows after after_days (F6).")
+    then: Literal["archive"] | None = Field(default=None, description="What follows an unsubscribe after after_days (F6).")
     after_days: int | None = Field(default=None, ge=1, description="Days until `then`.")
 
     @model_validator(mode="after")
@@ -207,8 +207,8 @@ class OnExit(Strict):
             raise wrong_key("group", "only goes with do: move_to")
         if (self.then is None) != (self.after_days is None):
             raise wrong_key("then" if self.then else "after_days", "needs then and after_days together")
-        if self.then and self.do in (None, "archive"):
-            raise wrong_key("then", "needs a do that leaves somebody to archive, such as unsubscribe")
+        if self.then and self.do != "unsubscribe":
+            raise wrong_key("then", "needs do: unsubscribe, which starts the clock")
         return self
 
 
