@@ -6,7 +6,11 @@
     documents.py   the state of a simulator in one SQLite file, and its own history
     backstage.py   the envelope of the server's own pages
     clock.py       the time as the simulators see it
+    people.py      what recipients do after a send; pages.py: the links of a mail
     mailchimp/     Mailchimp Marketing API 3.0
+    mailup/        MailUp REST API 1.1
+    vtiger/        Vtiger's webservice.php
+    iteras/        Iteras's customers
     samples/       the sample CRMs of the default home
 
 Belongs here: imitations, written from the contracts alone. Does not: anything of Enlist's own clients; a simulator

@@ -5,6 +5,7 @@ Belongs here: reading and writing moments. Does not: time-outs and latencies of 
 
 import math
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +37,10 @@ class MovableClock:
     def __call__(self) -> datetime:
         """The moment in UTC."""
         return self._base() + self._offset
+
+    def ticks(self) -> float:
+        """Seconds that also pass while ENLIST_NOW stands still: for what only takes a while, such as an import."""
+        return time.time() + self._offset.total_seconds()
 
     def advance(self, seconds: float) -> None:
         """Moves the time by `seconds`, from now on."""

@@ -1,7 +1,7 @@
 """The person who works at the provider by hand, for rehearsals: plain API calls, as anybody's.
 
 Belongs here: what was in the audience before the first sync, and a few sample campaigns. Does not: what recipients do
-with them (mailchimp/people.py).
+with them (people.py).
 """
 
 import hashlib

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from mailchimp_simulator_caller import Caller
+from mailup_simulator_caller import MailupCaller
 
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
+from pipelines.sandbox.mailup.simulator import Mailup
 from pipelines.sandbox.server import Sandbox
 
 
@@ -36,3 +38,18 @@ def mailchimp_simulator_call(mailchimp_simulator: Mailchimp) -> Iterator[Caller]
 def mailchimp_simulator_home(tmp_path: Path) -> Path:
     """An empty folder for a sandbox of one's own."""
     return tmp_path / "sandbox"
+
+
+@pytest.fixture
+def mailup_simulator(mailchimp_simulator_server: Sandbox) -> Mailup:
+    """The MailUp simulator as a fresh sandbox has it."""
+    mailchimp_simulator_server.reset()
+    return mailchimp_simulator_server.mailup
+
+
+@pytest.fixture
+def mailup_simulator_call(mailup_simulator: Mailup) -> Iterator[MailupCaller]:
+    """Plain requests to it, with a token and without the rate limit; "LIST" in a path is the seeded list."""
+    mailup_simulator.turn(calls_per_second=0)
+    with MailupCaller(mailup_simulator) as caller:
+        yield caller

@@ -17,10 +17,10 @@ import requests
 from mailchimp_simulator_caller import Caller
 
 from pipelines.errors import Busy, ConfigError
-from pipelines.sandbox.mailchimp.people import Habits
 from pipelines.sandbox.mailchimp.seeding import AUDIENCE
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
 from pipelines.sandbox.mailchimp.switches import Switches
+from pipelines.sandbox.people import Habits
 from pipelines.sandbox.server import Sandbox, running_sandbox, serve
 
 ANKE = "anke.vis@privemail.example"
@@ -140,7 +140,7 @@ def test_a_running_sandbox_is_recognised_and_nothing_else_is(mailchimp_simulator
     root = mailchimp_simulator.url.removesuffix("/mailchimp")
     assert running_sandbox(mailchimp_simulator.url) and running_sandbox(root)
     assert not running_sandbox("http://127.0.0.1:1")
-    assert requests.get(root, timeout=9).json()["mounts"] == ["mailchimp"]
+    assert requests.get(root, timeout=9).json()["mounts"] == ["mailchimp", "mailup", "vtiger", "iteras"]
 
 
 def test_the_history_tells_what_changed_through_which_call(call: Caller) -> None:

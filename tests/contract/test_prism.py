@@ -19,9 +19,9 @@ from prism_world import ANKE, BAS, CARLA, DIRK, PAGE, REFUSER, World, add, call_
 
 from pipelines.config.sync import NewAudience
 from pipelines.errors import PermanentError, TransientError
-from pipelines.sandbox.mailchimp.people import Habits
 from pipelines.sandbox.mailchimp.routes import ROUTES, found_at
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
+from pipelines.sandbox.people import Habits
 from pipelines.sandbox.server import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -74,6 +74,8 @@ def test_everything_that_is_read_conforms(world: World, conforms: Recorder) -> N
     assert len(members[ANKE].tags) == 60 and len(members[ANKE].groups) == 2 and members[ANKE].fields["F1"] == "15.5"
     assert world.members("FNAME", since=members[ANKE].changed_at)
     assert world.members() and world.open(page_size=1000).merge_fields(world.list_id)
+    tally = world.provider.tally(world.list_id)
+    assert sum(tally.statuses.values()) == len(members) and len(tally.tags) >= 60
 
 
 def test_everything_that_is_created_conforms(world: World, conforms: Recorder) -> None:
@@ -195,6 +197,7 @@ def test_every_statistic_conforms(world: World, conforms: Recorder) -> None:
         assert any(event.is_machine for event in events)
         since = max(event.happened_at for event in events)
         assert [event for page in world.provider.events(campaign.campaign_id, since=since) for event in page]
+        assert world.provider.domains(campaign.campaign_id)[0].sent_count > 0
         for link in world.provider.links(campaign.campaign_id):
             assert list(world.provider.link_clicks(campaign.campaign_id, link.link_id))
     assert kinds == {"open", "click", "bounce", "opt_out", "complaint"}

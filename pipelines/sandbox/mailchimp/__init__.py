@@ -4,6 +4,7 @@
     routes.py      every path and verb, authentication, the envelope of answers and refusals
     query.py       the body and the query of a call: paging, filters, fields and exclude_fields
     lookup.py      what a path names, or the 404; links.py: _links; problems.py: refusals in Mailchimp's words
+    languages.py   the same in the language of the account
     switches.py    what the contract leaves open, one switch each
     model.py       the documents; state.py: all of them, indexed, with the history
     schema.py      the form of a member's body; addresses.py: which addresses are refused
@@ -14,10 +15,10 @@
     batches.py     /batches; batch_runs.py: how they get on; batch_results.py: the archive with their answers
     audiences.py, fields.py, groups.py, segments.py, campaigns.py   the other endpoints
     reports.py, report_details.py, totals.py   reports, who did what, and their sums
-    people.py      what recipients do after a send; acts.py: what people and marketers do by hand
+    acts.py        what people and marketers do by hand, and what a send has made fall due
     admin.py       the back stage: /sandbox/mailchimp/...
     seeding.py     what a fresh sandbox holds
 
-Left out: webhooks, templates, conditions of saved segments, scheduling, marketing permissions, localised
-titles. Plain http is served, where Mailchimp answers 426. An imageurl is checked by its form and never fetched.
+Left out: webhooks, templates, conditions of saved segments, scheduling, marketing permissions. Plain http is served,
+where Mailchimp answers 426. An imageurl is checked by its form and never fetched.
 """

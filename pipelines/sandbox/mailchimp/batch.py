@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.sandbox.mailchimp import members, problems
 from pipelines.sandbox.mailchimp.addresses import is_role
+from pipelines.sandbox.mailchimp.languages import message, sentence
 from pipelines.sandbox.mailchimp.lookup import audience_at
 from pipelines.sandbox.mailchimp.member_document import Renderer
 from pipelines.sandbox.mailchimp.model import Json, Member
@@ -91,13 +92,13 @@ class Import:
     def error_of(self, item: Any, refusal: Problem) -> Json:
         """The entry in `errors` for one that was refused."""
         email_address = item.get("email_address", "") if isinstance(item, dict) else ""
-        is_merge = refusal.detail == MERGE_INVALID
+        is_merge, switches = refusal.detail == MERGE_INVALID, self.state.switches
         return {
             "email_address": email_address,
-            "error": refusal.detail,
-            "error_code": "ERROR_CONTACT_EXISTS" if isinstance(refusal, Exists) else self.state.switches.refusal_code,
+            "error": sentence(refusal.detail, switches),
+            "error_code": "ERROR_CONTACT_EXISTS" if isinstance(refusal, Exists) else switches.refusal_code,
             "field": refusal.errors[0]["field"] if is_merge else "",
-            "field_message": refusal.errors[0]["message"] if is_merge else "",
+            "field_message": message(refusal.errors[0]["message"], switches) if is_merge else "",
         }
 
 

@@ -23,8 +23,8 @@ from pipelines.sandbox.http import Answer, Call
 from pipelines.sandbox.mailchimp import routes
 from pipelines.sandbox.mailchimp.batches import KEPT
 from pipelines.sandbox.mailchimp.model import Batch, Operation
-from pipelines.sandbox.mailchimp.people import Dice
 from pipelines.sandbox.mailchimp.state import State
+from pipelines.sandbox.people import Dice
 
 
 def settle(state: State) -> None:

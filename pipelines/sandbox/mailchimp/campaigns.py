@@ -7,18 +7,18 @@ sandbox sends regular and plaintext campaigns whose content is given as html or 
 import html
 import re
 from datetime import timedelta
-from html.parser import HTMLParser
 from typing import Any
 
 from pipelines.sandbox.clock import stamp
 from pipelines.sandbox.mailchimp.links import link, links
 from pipelines.sandbox.mailchimp.lookup import campaign_at
 from pipelines.sandbox.mailchimp.model import Campaign, Delivery, Folder, Json, Member
-from pipelines.sandbox.mailchimp.people import Recipient
 from pipelines.sandbox.mailchimp.problems import Problem, invalid
 from pipelines.sandbox.mailchimp.query import Asked, Window, choice, in_order, page_of, text_of
 from pipelines.sandbox.mailchimp.state import State, address_hash, md5
 from pipelines.sandbox.mailchimp.totals import summary_of
+from pipelines.sandbox.pages import links_of
+from pipelines.sandbox.people import Recipient
 
 TYPES = ("regular", "plaintext", "absplit", "rss", "variate")
 STATUSES = ("save", "paused", "schedule", "sending", "sent")
@@ -50,28 +50,19 @@ TRACKING: Json = {
     "clicktale": "",
 }
 NEEDED = ("subject_line", "from_name", "reply_to")
-
-
-class LinkFinder(HTMLParser):
-    """Collects the http addresses of a page's links, each once, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, None] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Called for every tag."""
-        for name, value in attrs:
-            if tag == "a" and name == "href" and value and re.match(r"https?://", value):
-                self.found[value] = None
+OPT_OUT_REASONS = (
+    "None given",
+    "No longer interested",
+    "Did not signup for list",
+    "Too many emails",
+    "Inappropriate content",
+)
 
 
 def links_in(campaign: Campaign) -> dict[str, str]:
     """{link_id: url} of the content."""
     if campaign.html:
-        finder = LinkFinder()
-        finder.feed(campaign.html)
-        urls = list(finder.found)
+        urls = list(links_of(campaign.html))
     else:
         urls = list(dict.fromkeys(re.findall(r"https?://[^\s<>\"]+", campaign.plain_text)))
     return {md5(f"{campaign.id}:{url}")[:10]: url for url in urls}
@@ -258,7 +249,8 @@ def post_send(state: State, asked: Asked) -> None:
     campaign.links = links_in(campaign)
     for member in members:
         delivery = Delivery(campaign.id, member.contact_id, member.list_id, member.email_address)
-        person = Recipient(state.switches.habits, state.seed, campaign.id, member.email_address, sent_at)
+        habits, address = state.switches.habits, member.email_address
+        person = Recipient(habits, state.seed, campaign.id, address, sent_at, OPT_OUT_REASONS)
         person.receive(delivery, tuple(campaign.links))
         if delivery.complained_at:
             delivery.complaint_id = state.number("complaint", 700001)

@@ -20,6 +20,7 @@ from pipelines.sandbox.mailchimp import (
     campaigns,
     fields,
     groups,
+    languages,
     member_routes,
     problems,
     report_details,
@@ -123,7 +124,7 @@ def answer(state: State, call: Call) -> Answer:
     try:
         check_key(state, call)
     except Problem as problem:
-        return problem_answer(problem)
+        return problem_answer(languages.told(problem, state.switches))
     return perform(state, call)
 
 
@@ -133,7 +134,7 @@ def perform(state: State, call: Call) -> Answer:
         document = _handler(call)(state, Asked(call.params, call.query, call.body, call.caller_ip))
         return document_answer(call, None if document is None else trimmed(document, call.query), document)
     except Problem as problem:
-        return problem_answer(problem)
+        return problem_answer(languages.told(problem, state.switches))
 
 
 def check_key(state: State, call: Call) -> None:

@@ -37,21 +37,29 @@ def tag_member(state: State, member: Member, name: str) -> None:
 
 def _put_in(state: State, segment: Segment, member: Member) -> bool:
     is_new = str(segment.id) not in member.tags
-    member.last_changed = state.stamp()
-    member.tags.setdefault(str(segment.id), member.last_changed)
+    now = _touch(state, member)
+    member.tags.setdefault(str(segment.id), now)
     state.members.save(member)
     if is_new:
-        segment.updated_at = member.last_changed
+        segment.updated_at = now
         state.segments.put(segment)
         _record(state, "tag", segment, member)
     return is_new
+
+
+def _touch(state: State, member: Member) -> str:
+    """The moment, which becomes the member's last_changed."""
+    now = state.stamp()
+    if state.switches.tags_touch_members:
+        member.last_changed = now
+    return now
 
 
 def take_out(state: State, segment: Segment, member: Member) -> bool:
     """Takes the tag from the member; whether the member had it."""
     if str(segment.id) not in member.tags:
         return False
-    segment.updated_at = member.last_changed = state.stamp()
+    segment.updated_at = _touch(state, member)
     state.segments.put(segment)
     state.members.untag(member, segment.id)
     _record(state, "untag", segment, member)

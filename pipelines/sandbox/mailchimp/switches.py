@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pipelines.sandbox.mailchimp.people import Habits
+from pipelines.sandbox.people import Habits
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,14 @@ class Switches:
 
     max_connections          4: simultaneous connections of the user; one more is answered with 429
     too_many_title           13: title of that 429; None: an empty body without JSON
+    language                 5: that of the account, in which titles and messages of merge fields come
+    language_in_details      5: details and other sentences come in it too
     max_audiences, max_merge_fields, max_interests   the limits of the plan (7; Premium has 80 merge fields)
     lists_every_status       13: members of every status come back without a filter; False: all but archived
     since_is_inclusive       4: since_* also gives what happened at that very second
     status_if_new_revives    6.5: PUT with only status_if_new brings an archived member back
     archiving_forgets_lock   6.5: a compliance state ends with archiving, so that POST and PUT can subscribe again
+    tags_touch_members       6.1: giving or taking a tag moves last_changed (observed; some clients believe otherwise)
     patch_takes_transactional  6.1 against the spec's enum for PATCH
     checks_untouched_fields  7: required and incomplete fields stop an update that does not mention them
     skip_validation_skips_values  7: skip_merge_validation also lets wrong values through
@@ -43,6 +46,8 @@ class Switches:
 
     max_connections: int = 10
     too_many_title: str | None = "TooManyRequests"
+    language: Literal["en", "de"] = "en"
+    language_in_details: bool = False
     max_audiences: int = 100
     max_merge_fields: int = 30
     max_interests: int = 60
@@ -50,6 +55,7 @@ class Switches:
     since_is_inclusive: bool = False
     status_if_new_revives: bool = False
     archiving_forgets_lock: bool = True
+    tags_touch_members: bool = True
     patch_takes_transactional: bool = False
     checks_untouched_fields: bool = True
     skip_validation_skips_values: bool = False

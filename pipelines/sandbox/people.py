@@ -1,24 +1,16 @@
 """What recipients do after a send: bounces, opens by people and by proxies, clicks, opt-outs, complaints.
 
 Belongs here: chance and time, from the seed, the campaign and the address alone, so that the same send always ends
-the same way. Does not: what follows for the member (acts.py).
+the same way. Does not: what follows for the member (each simulator's acts.py).
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from pipelines.sandbox.clock import stamp
-from pipelines.sandbox.mailchimp.model import Delivery
-
-REASONS = (
-    "None given",
-    "No longer interested",
-    "Did not signup for list",
-    "Too many emails",
-    "Inappropriate content",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +35,19 @@ class Habits:
     span_seconds: int = 3600
 
 
+class Reactions(Protocol):
+    """What one recipient does with one campaign, as a simulator keeps it; "" and empty lists for nothing."""
+
+    bounce: str
+    bounced_at: str
+    opens: list[dict[str, Any]]
+    clicks: list[dict[str, Any]]
+    opted_out_at: str
+    opt_out_reason: str
+    complained_at: str
+    due: list[list[str]]
+
+
 class Dice:
     """Numbers from 0 to 1 that depend on nothing but what they are thrown for."""
 
@@ -60,17 +65,26 @@ class Dice:
 
 
 class Recipient:
-    """One person looking at one campaign."""
+    """One person looking at one campaign; `reasons` are what an opt-out may have, in the provider's words."""
 
-    def __init__(self, habits: Habits, seed: int, campaign_id: str, email_address: str, sent_at: datetime) -> None:
+    def __init__(
+        self,
+        habits: Habits,
+        seed: int,
+        campaign_id: str,
+        email_address: str,
+        sent_at: datetime,
+        reasons: Sequence[str],
+    ) -> None:
         address = email_address.lower()
         self._habits = habits
+        self._reasons = reasons
         self._person = Dice(seed, address)
         self._dice = Dice(seed, campaign_id, address)
         self._sent_at = sent_at
         self._ip = f"203.0.113.{1 + int(self._person.throw('ip') * 254)}"
 
-    def receive(self, delivery: Delivery, link_ids: Sequence[str]) -> None:
+    def receive(self, delivery: Reactions, link_ids: Sequence[str]) -> None:
         """Writes everything this person will do into the delivery, with its moments."""
         habits, dice = self._habits, self._dice
         if dice.says("hard", habits.hard_bounces):
@@ -86,7 +100,7 @@ class Recipient:
         if not self._person.says("never", habits.never_opens) and dice.says("open", habits.opens):
             self._read(delivery, link_ids)
 
-    def _read(self, delivery: Delivery, link_ids: Sequence[str]) -> None:
+    def _read(self, delivery: Reactions, link_ids: Sequence[str]) -> None:
         habits, dice = self._habits, self._dice
         times = 1 + dice.says("again", 0.3) + dice.says("and again", 0.1)
         opened = sorted(self._after(f"open {number}") for number in range(times))
@@ -103,7 +117,7 @@ class Recipient:
             delivery.due.append([delivery.complained_at, "complaint"])
         elif dice.says("opt-out", habits.opt_outs):
             delivery.opted_out_at = self._later(last, "opted out")
-            delivery.opt_out_reason = REASONS[int(dice.throw("reason") * len(REASONS))]
+            delivery.opt_out_reason = self._reasons[int(dice.throw("reason") * len(self._reasons))]
             delivery.due.append([delivery.opted_out_at, "opt_out"])
 
     def _after(self, question: str, longest: int | None = None) -> str:

@@ -1,0 +1,125 @@
+"""The back stage of the MailUp simulator: /sandbox/mailup/...
+
+Belongs here: pages for rehearsals and tests. Does not: anything that MailUp's API has.
+
+    POST   act        {list_id, email, act, ...}: a person or a marketer does something (acts.py)
+    POST   people     {list_id, recipients: [as the API takes them], group_id}: puts them there, outside the history
+    GET    people     ?list_id=N[&email=...]: everybody in the list with status, groups and fields
+    POST   lists, groups   {name} and {list_id, name, deletable}; DELETE groups {group_id}
+    POST   campaigns  {list_id, subject, content, group_ids}: writes a message and sends it; {"idMessage", "Sent", ...}
+    POST   fields     {id, description}: names a dynamic field
+    POST   tokens     {how: expire | revoke}: ends the tokens that were given out
+    POST   imports    {next: [stall | fail | half]} for the coming ones, {finish: true} for those that wait
+    GET    history    ?after=SEQ&count=N: what changed, and through what
+    GET    resubscribed   whom a call of the API subscribed after they were unsubscribed or had said no
+    GET    stats      calls by route and status, simultaneous connections
+    GET, POST, DELETE faults     what goes wrong with the next calls
+    GET, POST switches           how open points of the contract are decided
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from starlette.routing import Route
+
+from pipelines.sandbox.backstage import Visit, page
+from pipelines.sandbox.mailup.simulator import Mailup
+
+ROOT = "/sandbox/mailup"
+
+
+def admin_routes(mailup: Mailup) -> list[Route]:
+    """Its pages."""
+
+    def act(visit: Visit) -> dict[str, Any]:
+        options = dict(visit.body)
+        list_id, email, what = int(options.pop("list_id")), str(options.pop("email")), str(options.pop("act"))
+        return {"recipient": mailup.act(list_id, email, what, **options)}
+
+    def people(visit: Visit) -> dict[str, Any]:
+        if visit.method == "POST":
+            body = visit.body
+            mailup.add_recipients(int(body["list_id"]), body["recipients"], int(body.get("group_id", 0)))
+            return {"added": len(body["recipients"])}
+        list_id = int(visit.query["list_id"])
+        if "email" in visit.query:
+            return {"recipient": mailup.recipient(list_id, visit.query["email"])}
+        return {"recipients": mailup.recipients(list_id)}
+
+    return [
+        page(f"{ROOT}/act", act, ("POST",)),
+        page(f"{ROOT}/people", people, ("GET", "POST")),
+        *_watching_routes(mailup),
+        *_console_routes(mailup),
+    ]
+
+
+def _watching_routes(mailup: Mailup) -> list[Route]:
+    def history(visit: Visit) -> dict[str, Any]:
+        after, count = int(visit.query.get("after", 0)), int(visit.query.get("count", -1))
+        return {"history": mailup.history(after, count)}
+
+    def resubscribed(_: Visit) -> dict[str, Any]:
+        return {"resubscribed": mailup.resubscribed()}
+
+    def faults(visit: Visit) -> dict[str, Any]:
+        if visit.method == "POST":
+            mailup.fail(**visit.body)
+        elif visit.method == "DELETE":
+            mailup.faults.clear()
+        return {"faults": [asdict(fault) for fault in mailup.faults.waiting()]}
+
+    def switches(visit: Visit) -> dict[str, Any]:
+        return asdict(mailup.turn(**visit.body) if visit.method == "POST" else mailup.switches)
+
+    def stats(_: Visit) -> dict[str, Any]:
+        return mailup.stats()
+
+    return [
+        page(f"{ROOT}/history", history),
+        page(f"{ROOT}/resubscribed", resubscribed),
+        page(f"{ROOT}/stats", stats),
+        page(f"{ROOT}/faults", faults, ("GET", "POST", "DELETE")),
+        page(f"{ROOT}/switches", switches, ("GET", "POST")),
+    ]
+
+
+def _console_routes(mailup: Mailup) -> list[Route]:
+    def lists(visit: Visit) -> dict[str, Any]:
+        return {"list_id": mailup.add_list(str(visit.body["name"]))}
+
+    def groups(visit: Visit) -> dict[str, Any]:
+        body = visit.body
+        if visit.method == "DELETE":
+            mailup.delete_group(int(body["group_id"]))
+            return {"deleted": True}
+        deletable = bool(body.get("deletable", True))
+        return {"group_id": mailup.add_group(int(body["list_id"]), str(body["name"]), deletable=deletable)}
+
+    def campaigns(visit: Visit) -> dict[str, Any]:
+        body = visit.body
+        group_ids = [int(number) for number in body.get("group_ids", ())]
+        return mailup.send_campaign(int(body["list_id"]), str(body["subject"]), str(body.get("content", "")), group_ids)
+
+    def fields(visit: Visit) -> dict[str, Any]:
+        mailup.name_field(int(visit.body["id"]), str(visit.body["description"]))
+        return {"named": True}
+
+    def tokens(visit: Visit) -> dict[str, Any]:
+        mailup.expire_tokens(visit.body.get("how", "expire"))
+        return {"ended": True}
+
+    def imports(visit: Visit) -> dict[str, Any]:
+        mailup.next_imports(*visit.body.get("next", ()))
+        if visit.body.get("finish"):
+            mailup.finish_imports()
+        return {"set": True}
+
+    return [
+        page(f"{ROOT}/lists", lists, ("POST",)),
+        page(f"{ROOT}/groups", groups, ("POST", "DELETE")),
+        page(f"{ROOT}/campaigns", campaigns, ("POST",)),
+        page(f"{ROOT}/fields", fields, ("POST",)),
+        page(f"{ROOT}/tokens", tokens, ("POST",)),
+        page(f"{ROOT}/imports", imports, ("POST",)),
+    ]
