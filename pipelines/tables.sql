@@ -11,6 +11,10 @@ create schema if not exists stats;
 create table if not exists extract.loads (
     connection text, entity text, row_count bigint, loaded_at timestamp, run_id text
 );
+-- one row per record of a CRM's last extract that could not be loaded, and why; record is its values as JSON
+create table if not exists extract.rejected (
+    connection text, entity text, place text, reason text, record text, run_id text
+);
 -- one row per audience that an account ever had
 create table if not exists extract.audiences (
     connection text, audience_id text, account_id text, name text, created_at timestamp, double_opt_in boolean,

@@ -111,6 +111,9 @@ class FileEntity(Strict):
 
     path: Text = Field(description="Path or glob; relative to the home.")
     key: Text = Field(description="Column with the stable record id.")
+    take: Literal["all", "newest"] = Field(
+        default="all", description="Of several files: all of them, or the one that was changed last."
+    )
     format: FileFormat | None = Field(
         default=None, description="csv, xlsx, json, ndjson or parquet; null: by the ending."
     )
@@ -133,6 +136,11 @@ class FileConnection(CrmSettings):
     can_write_back: ClassVar[bool] = False
 
     kind: Literal["file"] = Field(description="Files: csv, xlsx, json, ndjson, parquet.")
+    settle: Duration = Field(
+        default=timedelta(seconds=2),
+        description="A file that was changed less than this ago is looked at twice, and not read while it changes.",
+        json_schema_extra={"default": "2s"},
+    )
     entities: Mapping[Name, FileEntity] = Field(min_length=1, description="What is read, by the name that syncs use.")
 
     def is_loopback(self) -> bool:
@@ -174,6 +182,11 @@ class VtigerConnection(CrmSettings, HttpSettings):
         default=timedelta(minutes=10),
         description="How far a pull of changes reaches back again.",
         json_schema_extra={"default": "10m"},
+    )
+    full_read_every: Duration | None = Field(
+        default=timedelta(hours=24),
+        description="Read all records when the last full read is older, else those who changed; null: always all.",
+        json_schema_extra={"default": "24h"},
     )
     timezone: TimeZone = Field(default="UTC", description="Zone of modifiedtime: the integration user's.")
     entities: Mapping[Name, VtigerEntity] = Field(min_length=1, description="What is read, by the name that syncs use.")
@@ -218,6 +231,11 @@ class IterasConnection(CrmSettings, HttpSettings):
     first_page: int = Field(default=1, ge=0, description="Number of the first page.")
     cursor_path: Text | None = Field(default=None, description="Keys down to the next cursor in an answer.")
     since_param: Text | None = Field(default=None, description="Query parameter for changes since; null: full loads.")
+    full_read_every: Duration | None = Field(
+        default=timedelta(hours=24),
+        description="With since_param: read all customers when the last full read is older; null: always all.",
+        json_schema_extra={"default": "24h"},
+    )
     since_format: Text = Field(default="%Y-%m-%dT%H:%M:%S", description="How that time is written (strftime).")
     timezone: TimeZone = Field(default="Europe/Copenhagen", description="Zone of times without one.")
     max_age: Duration | None = Field(
@@ -252,6 +270,12 @@ class ProviderSettings(HttpSettings):
     has_tags: ClassVar[bool]
     has_categories: ClassVar[bool]
     can_archive: ClassVar[bool]
+
+    full_read_every: Duration | None = Field(
+        default=timedelta(hours=24),
+        description="Read all members when the last full read is older, else only those who changed; null: always all.",
+        json_schema_extra={"default": "24h"},
+    )
 
     @property
     def root_url(self) -> str:
@@ -325,7 +349,8 @@ class MailupConnection(ProviderSettings):
     client_secret: Secret = Field(description="Secret of the API application.")
     url: Url = Field(default="https://services.mailup.com", description="Root of the host; the paths are ours.")
     rate_per_second: RatePerSecond | None = Field(
-        default=4, description="Most calls in a second; MailUp allows 5 for each of its methods."
+        default=4,
+        description="Most calls in a second to each of MailUp's methods, over all processes; MailUp allows 5.",
     )
     connections: int = Field(default=4, ge=1, le=10, description="Calls at the same time.")
     page_size: int = Field(default=100, ge=1, description="Items a page asks for; MailUp documents no maximum.")
@@ -339,6 +364,27 @@ class MailupConnection(ProviderSettings):
         default=timedelta(hours=1),
         description="Give up on an import after this time.",
         json_schema_extra={"default": "1h"},
+    )
+    imports_at_a_time: int = Field(
+        default=1, ge=1, le=10, description="Imports under way at once; MailUp's older API refuses a second one."
+    )
+    order_members_by: Text | None = Field(
+        default="idRecipient",
+        description="Property that members are sorted by, so that new ones are read back first; null: MailUp's order.",
+    )
+    other_lists: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="People who are unsubscribed in another list of the account: refuse to add them (MailUp's consent "
+        "is one for each address), or leave it to consent.scope of the sync.",
+    )
+    timezone: TimeZone = Field(
+        default="UTC", description="Zone of times that MailUp gives without one, such as those of opt-outs."
+    )
+    deliveries_of: int = Field(
+        default=2000,
+        ge=0,
+        description="For messages that went out several times, to different people: ask person by person how often, "
+        "for up to so many people; beyond that each counts once.",
     )
 
     @property

@@ -9,8 +9,9 @@ only parsed.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config.document import KeyPath
@@ -49,14 +50,17 @@ class _SqlError(Exception):
         self.what, self.do = what, do
 
 
-def check_expressions(home: Home, sync: SyncConfig) -> None:
-    """Raise ConfigError at the line of the first expression or e-mail column of the sync that can't be used."""
+def check_expressions(home: Home, sync: SyncConfig, seen: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+    """Raise ConfigError at the line of the first expression or e-mail column of the sync that can't be used.
+
+    `seen` are the columns of entities that are being extracted right now; the others have those of their last extract.
+    """
     import duckdb
 
     file, problems = home.where(sync.sync).partition(":")[0], []
     with duckdb.connect(":memory:", config=_SETTINGS) as database:
         for index, source in enumerate(sync.sources):
-            columns = home.source_columns(source.entity)
+            columns = seen.get(source.entity) or home.source_columns(source.entity)
             _create_record(database, columns)
             findings = [*_wrong_emails(index, source, columns)]
             for expression in expressions_of(sync, index):

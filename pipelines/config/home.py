@@ -19,6 +19,7 @@ from pipelines.config.sync import Source, SyncConfig
 from pipelines.errors import ConfigError
 
 CONNECTIONS_FILE = "connections.yaml"
+LOCKS_FOLDER = ".locks"
 _REPO_HOME = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -74,7 +75,7 @@ class Home:
     @property
     def locks(self) -> Path:
         """Files that running processes hold a lock on."""
-        return self.root / ".locks"
+        return self.root / LOCKS_FOLDER
 
     def sync(self, name: str) -> SyncConfig:
         """The sync of that name; ConfigError with the nearest name."""

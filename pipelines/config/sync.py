@@ -196,7 +196,9 @@ class OnExit(Strict):
     group: Text | None = Field(
         default=None, description="Where move_to moves members; on Mailchimp as 'Category: Group'."
     )
-    then: Literal["archive"] | None = Field(default=None, description="What follows an unsubscribe after after_days (F6).")
+    then: Literal["archive"] | None = Field(
+        default=None, description="What follows an unsubscribe after after_days (F6)."
+    )
     after_days: int | None = Field(default=None, ge=1, description="Days until `then`.")
 
     @model_validator(mode="after")

@@ -36,9 +36,19 @@ def entity_asset(home: Home, connection: str, entity: str) -> dg.AssetsDefinitio
         progress.stage(connection, "extract")
         warehouse = Warehouse(home)
         with told():
-            load_entity(home, warehouse, connection, entity, context.run.run_id)
+            loaded = load_entity(home, warehouse, connection, entity, context.run.run_id)
             with warehouse.open() as database:
-                return dg.MaterializeResult(metadata=table_metadata(database, f"crm_{connection}", entity))
+                metadata = table_metadata(database, f"crm_{connection}", entity)
+        return dg.MaterializeResult(
+            metadata={
+                **metadata,
+                "records read": loaded.how,
+                "rejected records": loaded.rejected,
+                "new columns": ", ".join(loaded.new_columns) or "none",
+                "columns that are gone": ", ".join(loaded.gone_columns) or "none",
+                "notes": " ".join(loaded.notes) or "none",
+            }
+        )
 
     return extract
 
@@ -91,6 +101,7 @@ def members_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
             metadata={
                 **metadata,
                 "audience": extracted.audience.name,
+                "members read": f"all: {extracted.why}" if extracted.why else "those who changed since the last read",
                 "merge fields": extracted.merge_fields,
                 "groups": extracted.groups,
             }

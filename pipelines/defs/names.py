@@ -32,6 +32,7 @@ SOURCES: dict[tuple[str, str], tuple[Stage, str]] = {
     ("stats", "events"): ("stats", "events"),
     ("stats", "links"): ("stats", "links"),
     ("stats", "link_clicks"): ("stats", "link_clicks"),
+    ("stats", "domains"): ("stats", "domains"),
 }
 
 

@@ -57,7 +57,8 @@ def jobs(home: Home, sync: SyncConfig) -> Sequence[UnresolvedAssetJobDefinition]
     marts = dg.AssetSelection.groups(names.ANALYTICS)
     account = names.audiences_key(sync.to.connection)
     campaigns = names.sync_key(sync.sync, "stats", "campaigns")
-    stats = [names.sync_key(sync.sync, "stats", table) for table in ("sends", "events", "links", "link_clicks")]
+    tables = ("sends", "events", "links", "link_clicks", "domains")
+    stats = [names.sync_key(sync.sync, "stats", table) for table in tables]
     entities = [names.entity_key(source.connection, source.entity_name) for source in sync.sources]
     # Whoever opted out in a campaign is in the ledger when the statistics are told.
     opt_outs = [

@@ -22,6 +22,7 @@ DETAILS = {
     "events": "What people did. One row per open, click, bounce, opt-out or complaint.",
     "links": "The links of each campaign with the provider's totals. One row per campaign and link.",
     "link_clicks": "Who clicked what. One row per campaign, link and person.",
+    "domains": "The provider's own numbers by mail domain. One row per campaign and domain.",
 }
 
 

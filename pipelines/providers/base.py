@@ -76,7 +76,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One person in the audience as the provider has it now."""
+    """One person in the audience as the provider has it now.
+
+    `contact_id` is what stays when the address changes, where `provider_id` does not; else None.
+    """
 
     provider_id: str
     email: str
@@ -87,6 +90,15 @@ class Member:
     opt_out_reason: str | None
     joined_at: str | None
     changed_at: str | None
+    contact_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many members the provider counts at this moment: by status, and by tag (lower case) among the subscribed."""
+
+    statuses: Mapping[Status, int]
+    tags: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +191,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that one person did, or that happened to the mail. `url` only for clicks."""
+    """One thing that one person did, or that happened to the mail. `url` only for clicks.
+
+    `happened_at` is None where the provider only counts.
+    """
 
     campaign_id: str
     email: str
     provider_id: str
     event: Literal["open", "click", "bounce", "opt_out", "complaint"]
-    happened_at: str
+    happened_at: str | None
     url: str | None = None
     is_machine: bool = False
     detail: str | None = None
@@ -214,6 +229,20 @@ class LinkClick:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainTotals:
+    """One mail domain among the recipients of one campaign as the provider counts it; opens and clicks count people."""
+
+    campaign_id: str
+    domain: str
+    sent_count: int
+    delivered_count: int
+    bounces: int
+    unique_opens: int
+    unique_clicks: int
+    opt_outs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """What a refusal code means to a person: the remedy, and whether the same row may pass later."""
 
@@ -227,7 +256,10 @@ class Traits:
 
     `removable` are the statuses that `archive` works on, `renamable` those of members whose address can change.
     `batched` are the ops that travel `max_batch` to a call; the others cost a call each. `seconds_per_call` is what
-    a call usually takes, for the minutes that a plan predicts.
+    a call usually takes, for the minutes that a plan predicts. What batches cost beyond that: up to `few` changes of an
+    op go one by one all the same, a batch takes `calls_per_batch`, and after the batches of an op the members are read
+    back `read_back_page` to a call. `by_label` are the ops whose batches are of one tag or group each.
+    `counts_members`: all who changed since a moment can be read, whatever changed, and `tally` tells who must be there.
     """
 
     default_exit: Literal["archive", "leave_groups"]
@@ -238,6 +270,18 @@ class Traits:
     max_fields: int
     seconds_per_call: float
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    few: Mapping[Op, int] = field(default_factory=dict)
+    calls_per_batch: int = 1
+    read_back_page: int | None = None
+    by_label: frozenset[Op] = frozenset({"tag", "untag"})
+    counts_members: bool = False
+
+    def calls_for(self, op: Op, count: int, *, members: int = 0) -> int:
+        """How many calls `count` changes of an op (and label) usually take in an audience of so many members."""
+        if op not in self.batched or count <= self.few.get(op, 0):
+            return count
+        read_back = -(-members // self.read_back_page) if self.read_back_page else 0
+        return -(-count // self.max_batch) * self.calls_per_batch + read_back
 
 
 class Provider(ABC):
@@ -267,6 +311,14 @@ class Provider(ABC):
     def merge_fields(self, audience_id: str) -> Sequence[MergeField]:
         """All fields, the address itself not among them."""
 
+    def name_fields(self, audience_id: str, ids: Mapping[str, str]) -> None:  # noqa: B027 (most have fixed names)
+        """The fields that a sync names, each with the id it had when it was first resolved, "" where it never was.
+
+        For providers whose fields are known by a label that anybody may change (D13): the id decides, whatever its
+        label says now, and `merge_fields` has each of them under the sync's name. To be called before anything that
+        names fields.
+        """
+
     @abstractmethod
     def groups(self, audience_id: str) -> Sequence[Group]:
         """All groups of all categories."""
@@ -279,6 +331,10 @@ class Provider(ABC):
 
         With `since` (UTC ISO text) only those that changed at or after it. Nobody is yielded twice.
         """
+
+    def tally(self, audience_id: str) -> Tally:
+        """What a read of changes is held against; only where `traits.counts_members`."""
+        raise NotImplementedError
 
     @abstractmethod
     def create_audience(self, name: str, data: "NewAudience") -> Audience:
@@ -319,6 +375,10 @@ class Provider(ABC):
     @abstractmethod
     def link_clicks(self, campaign_id: str, link_id: str) -> Iterator[Sequence[LinkClick]]:
         """Pages of the people who clicked one link."""
+
+    def domains(self, campaign_id: str) -> Sequence[DomainTotals]:
+        """The provider's own numbers by mail domain, perhaps of the largest only; empty where it has none."""
+        return ()
 
     @abstractmethod
     def close(self) -> None:

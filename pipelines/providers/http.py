@@ -66,13 +66,29 @@ class RefusedError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for an answer and how often to ask again. Seconds; `wait` and `jitter` are for tests."""
+    """How long to wait for an answer and how often to ask again. Seconds; `wait` and `jitter` are for tests.
+
+    `least_pause` comes before the jitter, for a service that never says how long to stay away.
+    """
 
     connect_timeout: float = 10.0
     read_timeout: float = 150.0
     max_attempts: int = 6
+    least_pause: float = 0.0
     wait: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+
+
+class Bearer(AuthBase):
+    """A token in the Authorization header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """The request with the header."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 class _PassingError(Exception):
@@ -127,20 +143,26 @@ class Http:
         json: Any = None,
         form: Mapping[str, str] | None = None,
         may_be_empty: bool = False,
+        auth: AuthBase | None = None,
+        pace: Pace | None = None,
+        attempts: int | None = None,
     ) -> Answer:
-        """Send one request and wait for a usable answer.
+        """Send one request and wait for a usable answer; `auth`, `pace` and `attempts` stand in for those of all calls.
 
         Raises `RefusedError` on a 4xx, `PermanentError` where no answer can ever come, `TransientError` when all
         attempts failed. An empty body is a failure unless the status is 204 or it `may_be_empty`.
         """
         subject = f"{method} {_shown(path)}"
-        for attempt in range(1, self._patience.max_attempts + 1):
+        most = attempts or self._patience.max_attempts
+        for attempt in range(1, most + 1):
             try:
-                response = self._send(method, path, subject, query=query, json=json, form=form)
+                response = self._send(
+                    method, path, subject, query=query, json=json, form=form, auth=auth, pace=pace or self._pace
+                )
                 return self._judge(response, subject, attempt, may_be_empty=may_be_empty)
             except _PassingError as failure:
-                if attempt == self._patience.max_attempts:
-                    raise self._given_up(subject, failure) from None
+                if attempt == most:
+                    raise self._given_up(subject, failure, most) from None
                 pause = self._pause(attempt, failure)
                 log.warning(
                     "%s: %s got %s; attempt %d follows in %.1f s", self.service, subject, failure, attempt + 1, pause
@@ -153,8 +175,8 @@ class Http:
         self._session.close()
 
     def _send(self, method: str, path: str, subject: str, **content: Any) -> requests.Response:
-        if self._pace:
-            self._pace.turn()
+        if content["pace"]:
+            content["pace"].turn()
         slot: AbstractContextManager[None] = self._slots.hold() if self._slots else nullcontext()
         with slot:
             with self._lock:
@@ -166,6 +188,7 @@ class Http:
                     params=content["query"],
                     json=content["json"],
                     data=content["form"],
+                    auth=content["auth"],
                     timeout=(self._patience.connect_timeout, self._patience.read_timeout),
                     allow_redirects=False,
                 )
@@ -196,7 +219,8 @@ class Http:
 
     def _pause(self, attempt: int, failure: _PassingError) -> float:
         ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** (attempt - 1))
-        return max(min(failure.retry_after, BACKOFF_CAP_SECONDS), ceiling * self._patience.jitter())
+        jittered = self._patience.least_pause + ceiling * self._patience.jitter()
+        return max(min(failure.retry_after, BACKOFF_CAP_SECONDS), jittered)
 
     def _refusal(self, status: int, body: Mapping[str, Any], subject: str, attempt: int) -> RefusedError:
         title = body.get("title")
@@ -217,9 +241,9 @@ class Http:
             do="Check `url` of the connection.",
         )
 
-    def _given_up(self, subject: str, failure: _PassingError) -> TransientError:
+    def _given_up(self, subject: str, failure: _PassingError, attempts: int) -> TransientError:
         return TransientError(
-            f"{self.service} gave no usable answer to {subject} in {self._patience.max_attempts} attempts; "
+            f"{self.service} gave no usable answer to {subject} in {attempts} attempt{'s' * (attempts > 1)}; "
             f"the last one ended with {failure.reason}.",
             where=self._where,
             do="Try again later: nothing is lost, the next run goes on from what the provider has by then.",

@@ -108,6 +108,22 @@ class Pace:
         return start if now < start < now + PATIENCE_SECONDS else now
 
 
+class Paces:
+    """A `Pace` for each of a service's operations, for a service that limits each of them by itself."""
+
+    def __init__(self, folder: Path, name: str, per_second: float) -> None:
+        self._folder = folder
+        self._name = name
+        self._per_second = per_second
+        self._paces: dict[str, Pace] = {}
+
+    def of(self, operation: str) -> Pace:
+        """The pace of an operation, whose name can stand in a file name."""
+        if operation not in self._paces:
+            self._paces[operation] = Pace(self._folder, f"{self._name}-{operation}", self._per_second)
+        return self._paces[operation]
+
+
 def _open(file: Path) -> int:
     # Opened anew each time: flock belongs to the open file, so two threads exclude each other as two processes do.
     return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

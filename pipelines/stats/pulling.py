@@ -1,33 +1,35 @@
 """Campaigns and what people did with them, from the provider into the stats tables.
 
-Belongs here: which campaigns are read again, landing and loading. Does not: rates and sums (dbt's marts).
+Belongs here: which campaigns, and which parts of them, are read again. Does not: landing and loading (loading.py),
+rates and sums (dbt's marts).
 
-A campaign that can still move (sent within `stats.window_days`) is read again whole and replaces what was there, so
-that events which the provider repeats never count twice; older ones stay as they are, also when the provider has
-forgotten them.
+A campaign that can still move (sent within `stats.window_days`) is read again when its totals are others than at the
+last read: recipients when sendings or bounces moved, clickers of the links that were clicked, events since the last
+read. Events from then on replace those kept, so that what the provider repeats never counts twice. When they then don't
+add up to the totals, all of the campaign's events are read and replace what was there. Older campaigns stay as they
+are, also when the provider has forgotten them. Each campaign is written down for itself: a pull that breaks off is
+taken up by the next one at the campaign where it stopped.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from datetime import UTC, timedelta
-from pathlib import Path
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import duckdb
 
 from pipelines import clock, progress
 from pipelines.config import Home, SyncConfig
-from pipelines.landing import Landed, land
-from pipelines.providers.base import Campaign, Event, Link, LinkClick, Provider, Send
-from pipelines.quality import addresses
+from pipelines.landing import Landed
+from pipelines.providers.base import Campaign, DomainTotals, Event, Link, LinkClick, Provider, Send
+from pipelines.stats.loading import TABLES, Gap, Part, Target, columns_of, gap_of, land_pages, replace_rows
 from pipelines.warehouse import Warehouse, rows
 
-# Columns of a value object that the stats tables hold as something else than text.
-CASTS = {
-    "sent_at": "{}::timestamptz at time zone 'UTC'",
-    "happened_at": "{}::timestamptz at time zone 'UTC'",
-    "is_machine": "{}::boolean",
-}
+TOTALS = tuple(field.name for field in fields(Campaign) if field.type in (int, int | None))
+SENDING = frozenset({"sent_count", "hard_bounces", "soft_bounces"})
+CLICKING = frozenset({"clicks", "unique_clicks"})
+OVERLAP = timedelta(days=1)  # providers tell some events late
+
+Totals = Mapping[str, int | None]
 
 
 @dataclass(frozen=True)
@@ -40,103 +42,172 @@ class Pulled:
     links: int = 0
     link_clicks: int = 0
 
+    def __add__(self, other: "Pulled") -> "Pulled":
+        return Pulled(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Pulled)))
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A campaign within the window: its totals and when they were read, and what the last read of its details left."""
+
+    campaign_id: str
+    totals: Totals
+    totals_at: datetime
+    read_at: datetime | None
+    known: Totals
+    gap: Gap
+
+    @property
+    def moved(self) -> frozenset[str]:
+        """The totals that are others than at the last read."""
+        return frozenset(name for name in TOTALS if name not in self.known or self.known[name] != self.totals[name])
+
+
+class _EventsMissingError(Exception):
+    """The events kept and those read don't add up to the totals."""
+
 
 def pull_campaigns(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, audience_id: str) -> int:
     """Bring stats.campaigns up to the provider's totals of campaigns within the window; how many were read."""
+    # Before the call: what happens during it may or may not be in the totals.
+    read_at = clock.naive(clock.now())
     campaigns = list(provider.campaigns(audience_id, since=_window_start(sync)))
-    landed = _land(home, sync, "campaigns", Campaign, [campaigns])
+    landed = land_pages(home, sync, Campaign, [campaigns])
     with warehouse.transaction() as database:
         database.execute(
             f"""
             insert or replace into stats.campaigns by name
-            select {_columns(Campaign)}, ? as connection, ? as read_at from {landed.relation}
+            select {columns_of(Campaign)}, ? as connection, ? as read_at from {landed.relation}
             """,
-            [sync.to.connection, clock.naive(clock.now())],
+            [sync.to.connection, read_at],
         )
     return len(campaigns)
 
 
 def pull_details(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, audience_id: str) -> Pulled:
-    """Read sends, events, links and clickers of every campaign that may still move, campaign by campaign."""
-    with warehouse.open() as database:
-        due = rows(
-            database,
-            """
-            select campaign_id from stats.campaigns
-            where connection = ? and audience_id = ? and sent_at >= ?::timestamptz at time zone 'UTC' order by sent_at
-            """,
-            [sync.to.connection, audience_id, _window_start(sync)],
-        )
-    pulled = Pulled(campaigns=len(due))
-    for at, row in enumerate(due, start=1):
-        one = _pull_campaign(home, warehouse, provider, sync, str(row["campaign_id"]))
-        pulled = Pulled(*(getattr(pulled, field.name) + getattr(one, field.name) for field in fields(Pulled)))
-        progress.advance("campaigns", at, len(due))
+    """Read what moved of every campaign that may still move, campaign by campaign."""
+    found = _due(warehouse, sync, audience_id)
+    pulled = Pulled()
+    for at, due in enumerate(found, start=1):
+        if due.moved:
+            pulled += _Pull(home, warehouse, provider, sync, due).run()
+        progress.advance("campaigns", at, len(found))
     return pulled
 
 
-def _pull_campaign(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, campaign_id: str) -> Pulled:
-    links = list(provider.links(campaign_id))
-    landed: dict[str, tuple[type, Landed]] = {
-        "sends": (Send, _land(home, sync, "sends", Send, provider.sends(campaign_id))),
-        "events": (Event, _land(home, sync, "events", Event, provider.events(campaign_id))),
-        "links": (Link, _land(home, sync, "links", Link, [links])),
-        "link_clicks": (
-            LinkClick,
-            _land(home, sync, "link_clicks", LinkClick, _clicks(provider, campaign_id, links)),
-        ),
-    }
-    with warehouse.transaction() as database:
-        for table, (kind, part) in landed.items():
-            _replace(database, sync.to.connection, campaign_id, table, kind, part)
-        database.execute(
-            "delete from stats.reads where connection = ? and campaign_id = ?", [sync.to.connection, campaign_id]
+def _due(warehouse: Warehouse, sync: SyncConfig, audience_id: str) -> list[_Due]:
+    """Campaigns within the window of which the last pull brought totals, oldest first.
+
+    Those deleted at the provider since are none of them, nor those that reached nobody yet: neither has a report.
+    """
+    names = ", ".join(f"campaigns.{name}" for name in TOTALS)
+    with warehouse.open() as database:
+        found: list[dict[str, Any]] = rows(
+            database,
+            f"""
+            select campaign_id, {names}, campaigns.read_at as totals_at, reads.read_at, reads.totals, reads.gap
+            from stats.campaigns
+            left join stats.reads using (connection, campaign_id)
+            where connection = ? and audience_id = ? and sent_at >= ?::timestamptz at time zone 'UTC'
+                and sent_count > 0
+            qualify campaigns.read_at = max(campaigns.read_at) over ()
+            order by sent_at, campaign_id
+            """,
+            [sync.to.connection, audience_id, _window_start(sync)],
         )
-        database.execute(
-            "insert into stats.reads values (?, ?, ?)", [sync.to.connection, campaign_id, clock.naive(clock.now())]
+    return [
+        _Due(
+            campaign_id=row["campaign_id"],
+            totals={name: row[name] for name in TOTALS},
+            totals_at=row["totals_at"],
+            read_at=row["read_at"],
+            known=json.loads(row["totals"] or "{}"),
+            gap=json.loads(row["gap"] or "{}"),
         )
-    return Pulled(0, *(part.rows for _, part in landed.values()))
+        for row in found
+    ]
 
 
-def _clicks(provider: Provider, campaign_id: str, links: Sequence[Link]) -> Iterator[Sequence[LinkClick]]:
-    for link in links:
-        if link.clicks:
-            yield from provider.link_clicks(campaign_id, link.link_id)
+class _Pull:
+    """The reading of one campaign that moved."""
+
+    def __init__(self, home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, due: _Due) -> None:
+        self._home = home
+        self._warehouse = warehouse
+        self._provider = provider
+        self._sync = sync
+        self._due = due
+        self._target = Target(sync.to.connection, due.campaign_id)
+
+    def run(self) -> Pulled:
+        """Read and write down what moved."""
+        read_at = clock.naive(clock.now())
+        parts = self._parts()
+        since = None
+        if self._due.known and self._due.read_at:
+            since = (self._due.read_at - OVERLAP).replace(microsecond=0)
+        try:
+            events = self._write(parts, since, read_at)
+        except _EventsMissingError:
+            events = self._write(parts, None, read_at)
+        read = {TABLES[part.kind]: part.landed.rows for part in parts if part.kind is not DomainTotals}
+        return replace(Pulled(campaigns=1, events=events), **read)
+
+    def _parts(self) -> list[Part]:
+        """What moved beside events."""
+        campaign_id, moved = self._due.campaign_id, self._due.moved
+        parts = [Part(DomainTotals, self._land(DomainTotals, [self._provider.domains(campaign_id)]))]
+        if moved & SENDING:
+            parts.append(Part(Send, self._land(Send, self._provider.sends(campaign_id))))
+        if moved & CLICKING:
+            links = self._provider.links(campaign_id)
+            fresh = self._clicked(links)
+            only = ("list_contains(?::text[], link_id)", [link.link_id for link in fresh])
+            parts.append(Part(Link, self._land(Link, [links])))
+            parts.append(Part(LinkClick, self._land(LinkClick, self._clicks(fresh)), only))
+        return parts
+
+    def _clicked(self, links: Sequence[Link]) -> list[Link]:
+        """Links whose totals are others than those kept."""
+        with self._warehouse.open() as database:
+            kept = database.execute(
+                "select link_id, clicks, unique_clickers from stats.links where connection = ? and campaign_id = ?",
+                self._target.key,
+            ).fetchall()
+        known = set(kept)
+        return [link for link in links if (link.link_id, link.clicks, link.unique_clickers) not in known]
+
+    def _clicks(self, links: Sequence[Link]) -> Iterator[Sequence[LinkClick]]:
+        for link in links:
+            if link.clicks:
+                yield from self._provider.link_clicks(link.campaign_id, link.link_id)
+
+    def _events(self, since: datetime | None) -> Part:
+        start = clock.text(since.replace(tzinfo=UTC)) if since else None
+        landed = self._land(Event, self._provider.events(self._due.campaign_id, since=start))
+        # What has no time is told anew each time.
+        return Part(Event, landed, ("(happened_at >= ? or happened_at is null)", since) if since else None)
+
+    def _land(self, kind: type, pages: Iterable[Sequence[Any]]) -> Landed:
+        return land_pages(self._home, self._sync, kind, pages)
+
+    def _write(self, parts: Sequence[Part], since: datetime | None, read_at: datetime) -> int:
+        """Read the events and write down all of it, or nothing: `_EventsMissingError` when they don't add up."""
+        due, target = self._due, self._target
+        events = self._events(since)
+        with self._warehouse.transaction() as database:
+            for part in (*parts, events):
+                replace_rows(database, target, part)
+            gap = gap_of(database, target, due.totals, due.totals_at, due.gap)
+            if since and gap != due.gap:
+                raise _EventsMissingError
+            database.execute("delete from stats.reads where connection = ? and campaign_id = ?", target.key)
+            database.execute(
+                "insert into stats.reads (connection, campaign_id, read_at, totals, gap) values (?, ?, ?, ?, ?)",
+                [*target.key, read_at, json.dumps(due.totals), json.dumps(gap)],
+            )
+        return events.landed.rows
 
 
 def _window_start(sync: SyncConfig) -> str:
     return clock.text(clock.now().astimezone(UTC) - timedelta(days=sync.stats.window_days))
-
-
-def _land(home: Home, sync: SyncConfig, table: str, kind: type, pages: Iterable[Sequence[Any]]) -> Landed:
-    names = [field.name for field in fields(kind)]
-    as_text: Callable[[Any], str | None] = lambda value: None if value is None else str(value)  # noqa: E731
-    folder: Path = home.landing / "stats" / sync.sync / table
-    return land(folder, names, ([[as_text(getattr(one, name)) for name in names] for one in page] for page in pages))
-
-
-def _columns(kind: type) -> str:
-    """The value object's columns as SQL: text, but for those that the tables type."""
-    columns = []
-    for field in fields(kind):
-        cast = CASTS.get(field.name, "{}::bigint" if field.type in (int, int | None) else "{}")
-        columns.append(f"{cast.format(field.name)} as {field.name}")
-    return ", ".join(columns)
-
-
-def _replace(
-    database: duckdb.DuckDBPyConnection, connection: str, campaign_id: str, table: str, kind: type, landed: Landed
-) -> None:
-    has_person = any(field.name == "email" for field in fields(kind))
-    if has_person:
-        addresses.judge_new(database, f"select distinct email as address from {landed.relation}")
-    person = "inner join quality.addresses on landed.email = addresses.address" if has_person else ""
-    key = ", addresses.email_key" if has_person else ""
-    database.execute(f"delete from stats.{table} where connection = ? and campaign_id = ?", [connection, campaign_id])
-    database.execute(
-        f"""
-        insert into stats.{table} by name
-        select landed.*, ? as connection {key} from (select {_columns(kind)} from {landed.relation}) as landed {person}
-        """,
-        [connection],
-    )

@@ -1,42 +1,36 @@
 """One sync's audience: which one it is, and its fields, groups and members brought into the warehouse.
 
-Belongs here: resolving and pinning, landing and loading. Does not: the account (providers/loading.py), one provider's
-API, the diff.
+Belongs here: resolving and pinning, loading. Does not: the account (providers/loading.py), which members are read
+(members.py), one provider's API, the diff.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
 
-from pipelines import clock, progress
+from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.config.problems import suggest
 from pipelines.errors import ConfigError
-from pipelines.landing import land
 from pipelines.ledger import pins
-from pipelines.providers.base import Audience, Member, MergeField, Provider
+from pipelines.providers.base import Audience, MergeField, Provider
 from pipelines.providers.loading import record_audience
-from pipelines.providers.secrets import conceal
 from pipelines.sync import settings
+from pipelines.sync.members import Members
 from pipelines.sync.pending import refuse_pending
 from pipelines.warehouse import Warehouse
-
-MEMBER_COLUMNS = (
-    *("provider_id", "email", "status", "fields", "tags", "groups"),
-    *("opt_out_reason", "joined_at", "changed_at"),
-)
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What was read of an audience."""
+    """What was read of an audience. `why` all members were read, None where only those who changed were."""
 
     audience: Audience
     members: int
     merge_fields: int
     groups: int
+    why: str | None
 
 
 def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig) -> Extracted:
@@ -54,12 +48,7 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     if not sync.to.create_fields:
         check_fields(merge_fields, home, sync, audience)
     groups = provider.groups(audience.audience_id)
-    total = audience.subscribed_count + audience.unsubscribed_count + audience.bounced_count
-    landed = land(
-        home.landing / "members" / sync.sync,
-        MEMBER_COLUMNS,
-        _rows(_members(provider, sync, audience, merge_fields), total),
-    )
+    members = Members(home, warehouse, provider, sync, audience).read(merge_fields, groups, started)
     with warehouse.transaction() as database:
         record_audience(database, sync.to.connection, account.account_id, audience)
         _replace(database, "merge_fields", sync, audience, [_field_row(field) for field in merge_fields])
@@ -78,8 +67,8 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
             audience_id=audience.audience_id,
             extracted_at=started,
         )
-        database.execute(f"create or replace table sync_{sync.sync}.extract_members as select * from {landed.relation}")
-    return Extracted(audience, landed.rows, len(merge_fields), len(groups))
+        members.write(database, sync)
+    return Extracted(audience, members.count, len(merge_fields), len(groups), members.why)
 
 
 def resolve(provider: Provider, home: Home, sync: SyncConfig) -> Audience:
@@ -133,35 +122,6 @@ def check_fields(merge_fields: Sequence[MergeField], home: Home, sync: SyncConfi
                     where=home.where(sync.sync, ("from", at, "fields", name)),
                     do=suggest(name, sorted(known)) or "Create it at the provider.",
                 )
-
-
-def _members(
-    provider: Provider, sync: SyncConfig, audience: Audience, merge_fields: Sequence[MergeField]
-) -> Iterator[Sequence[Member]]:
-    """Pages of members with every field that the sync names; one that is still to be made is empty."""
-    known = {field.name for field in merge_fields}
-    asked = [name for name in sync.field_names if name in known]
-    absent = dict.fromkeys((name for name in sync.field_names if name not in known), "")
-    for page in provider.members(audience.audience_id, fields=asked):
-        members = [conceal(member, sync.secret_names) for member in page]
-        yield [replace(member, fields={**member.fields, **absent}) for member in members] if absent else members
-
-
-def _rows(pages: Iterator[Sequence[Member]], total: int) -> Iterator[list[tuple[str | None, ...]]]:
-    done = 0
-    for page in pages:
-        done += len(page)
-        progress.advance("members", done, max(total, done))
-        yield [
-            (
-                *(member.provider_id, member.email, member.status),
-                json.dumps(dict(sorted(member.fields.items())), ensure_ascii=False, separators=(",", ":")),
-                json.dumps(member.tags, ensure_ascii=False),
-                json.dumps(member.groups, ensure_ascii=False),
-                *(member.opt_out_reason, member.joined_at, member.changed_at),
-            )
-            for member in page
-        ]
 
 
 def _field_row(field: MergeField) -> tuple[object, ...]:

@@ -121,6 +121,25 @@ def test_opens_and_clicks_of_people_add_up_to_their_campaign(analytics: duckdb.D
     assert all((opens, clicks) == (sum_opens, sum_clicks) for _, opens, sum_opens, clicks, sum_clicks in rows)
 
 
+def test_domains_have_the_providers_own_numbers(
+    analytics: duckdb.DuckDBPyConnection, rehearsal: Rehearsal, reports: list[Document]
+) -> None:
+    """Added up over the campaigns, for the domains that each of them reports on."""
+    theirs: dict[str, list[tuple[int, int, int]]] = {}
+    for report in reports:
+        url = f"{rehearsal.mailchimp.url}/3.0/reports/{report['id']}/domain-performance"
+        answer = requests.get(url, auth=("analyst", rehearsal.mailchimp.api_key), timeout=10)
+        for row in answer.json()["domains"]:
+            theirs.setdefault(row["domain"], []).append((row["emails_sent"], row["delivered"], row["bounces"]))
+    expected = {
+        domain: tuple(map(sum, zip(*rows, strict=True))) for domain, rows in theirs.items() if len(rows) == len(reports)
+    }
+    query = "select domain, sent_count, delivered_count, bounces from marts.domains"
+    found = {row[0]: row[1:] for row in analytics.execute(query).fetchall()}
+    assert expected
+    assert {domain: found[domain] for domain in expected} == expected
+
+
 def test_sends_name_the_record_in_the_crm(analytics: duckdb.DuckDBPyConnection) -> None:
     """I2, I5: of our members the person, of private ones nobody."""
     rows = analytics.execute("""

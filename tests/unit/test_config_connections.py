@@ -47,6 +47,7 @@ def test_the_limits_of_mailchimp_are_those_of_its_contract() -> None:
         "rate_per_second": None,
         "connections": 10,
         "page_size": 1000,
+        "full_read_every": timedelta(hours=24),
         "batch_size": 500,
         "connect_timeout": 10,
         "read_timeout": 130,
@@ -61,6 +62,8 @@ def test_the_limits_of_mailup_are_those_of_its_contract() -> None:
     assert isinstance(connection, MailupConnection)
     assert (connection.rate_per_second, connection.page_size, connection.import_chunk) == (4, 100, 1000)
     assert (connection.import_poll, connection.import_timeout) == (timedelta(seconds=3), timedelta(hours=1))
+    assert (connection.imports_at_a_time, connection.other_lists, connection.timezone) == (1, "refuse", "UTC")
+    assert (connection.order_members_by, connection.deliveries_of) == ("idRecipient", 2000)
     assert connection.root_url == "https://services.mailup.com"
 
 

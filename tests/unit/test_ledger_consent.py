@@ -18,7 +18,7 @@ from pipelines.ledger import consent, files, load
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome
 from pipelines.quality import addresses
-from pipelines.sync.audience import MEMBER_COLUMNS
+from pipelines.sync.members import MEMBER_COLUMNS
 from pipelines.warehouse import rows
 
 
@@ -57,12 +57,12 @@ class Ledger:
         load.load(self.database, self.folder)
         return news
 
-    def sends(self, op: str, name: str, outcome: Any = "applied") -> None:
+    def sends(self, op: str, name: str, outcome: Any = "applied", **more: Any) -> None:
         """We push one change."""
         journal = Journal(self.folder, f"run-{op}-{name}-{len(list(self.folder.rglob('*')))}", sync="people")
         row = {"change_id": f"{op}-{name}", "op": op, "email_key": f"{name}@b.example", "entity": "crm.persons"}
         place = {"sync": "people", "connection": "chimp", "audience_id": "A1", "contact_key": name}
-        journal.sending([{**row, **place, "after": {"status": "x", "fields": {}}}])
+        journal.sending([{**row, **place, "after": {"status": "x", "fields": {}}, **more}])
         if outcome:
             journal.outcomes([Outcome(f"{op}-{name}", outcome)])
 
@@ -221,3 +221,50 @@ def test_every_event_says_who_wrote_it_down(ledger: Ledger) -> None:
     ledger.says("block", "anna", by="kim")
     (line,) = files.read(consent.path_of(ledger.folder))
     assert (line["recorded_by"], line["recorded_at"]) == ("kim", "2026-11-20T10:00:00+00:00")
+
+
+@pytest.mark.parametrize(("status", "reason"), [("unsubscribed", "opted_out"), ("bounced", "bounced")])
+def test_whoever_was_released_and_is_still_out_is_not_recorded_anew_by_our_own_update(
+    ledger: Ledger, status: str, reason: str
+) -> None:
+    """F7 updates members who are out, and that moves the time of their last change: no act of theirs."""
+    ledger.shows("anna", status, "09:00")
+    ledger.brings_home()
+    ledger.at("11:00")
+    ledger.says("release", "anna", reason=reason)
+    ledger.at("12:00")
+    ledger.sends("update", "anna", before={"status": status})
+    ledger.shows("anna", status, "12:01")
+    assert ledger.brings_home() == []
+    assert ledger.suppressed() == []
+    ledger.at("14:00")
+    ledger.shows("anna", status, "13:00")
+    assert [event["reason"] for event in ledger.brings_home()] == [reason]
+
+
+def test_an_opt_out_right_after_an_update_of_a_subscribed_member_counts(ledger: Ledger) -> None:
+    """They came back after the release, got new data and said no again: the update did not do that."""
+    ledger.shows("anna", "unsubscribed", "09:00")
+    ledger.brings_home()
+    ledger.at("11:00")
+    ledger.says("release", "anna")
+    ledger.at("12:00")
+    ledger.sends("update", "anna", before={"status": "subscribed"})
+    ledger.shows("anna", "unsubscribed", "12:01")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_a_release_lifts_only_the_reason_that_it_names(ledger: Ledger) -> None:
+    for event in ("block", "opt_out", "complaint"):
+        ledger.says(event, "anna")
+    ledger.says("release", "anna", reason="blocked")
+    assert ledger.suppressed() == [("anna", "complained"), ("anna", "opted_out")]
+
+
+def test_no_release_lifts_an_erasure(ledger: Ledger) -> None:
+    """M5: neither by name nor with all the others."""
+    ledger.says("erase", "anna")
+    ledger.says("block", "anna")
+    ledger.says("release", "anna", reason="erased")
+    ledger.says("release", "anna")
+    assert ledger.suppressed() == [("anna", "erased")]

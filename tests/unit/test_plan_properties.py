@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from plan_models import SCHEMA
 from plan_world import Answer, Draft, Person, World, address, person
 
-FAMILIES = 150
+FAMILIES = 700
 ROUNDS = 4
 KEYS = ("1", "2", "3")
 ADDRESSES = ("a", "b", "c")

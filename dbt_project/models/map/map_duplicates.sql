@@ -1,4 +1,14 @@
 -- An address is mailed once. The order in which records win is the sync's own (duplicates.prefer).
+with shared as (
+    select
+        email_key,
+        count(*) as records,
+    from {{ ref('map_records') }}
+    where eligibility = 'wanted'
+    group by email_key
+    having count(*) > 1
+)
+
 select
     entity,
     contact_key,
@@ -8,8 +18,9 @@ select
     first(entity) over same_address as winner_entity,
     first(contact_key) over same_address as winner_contact_key,
     first(owner) over same_address as winner_owner,
-    count(*) over (partition by email_key) as records,
+    shared.records,
 from {{ ref('map_records') }}
+inner join shared using (email_key)
 where eligibility = 'wanted'
 window same_address as (
     partition by email_key

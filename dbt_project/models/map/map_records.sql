@@ -46,7 +46,8 @@ records_{{ loop.index0 }} as (
             cast(null as varchar)
         ], lambda name: name is not null) as exclusions,
         cast({{ expression(source.newest or 'null') }} as varchar) as newest,
-        cast(json_merge_patch('{}', json_object(
+        {%- set keeps = source.fields | selectattr('empty', 'equalto', 'keep') | list %}
+        cast({{ "json_merge_patch('{}', " if keeps }}json_object(
             {%- for field in source.fields | sort(attribute='name', case_sensitive=true) %}
             {%- set at = names.index(field.name) %}
             {%- set value = kept('cast(' ~ expression(field.sql) ~ ' as varchar)', 'type_' ~ at, 'max_bytes_' ~ at) %}
@@ -55,7 +56,7 @@ records_{{ loop.index0 }} as (
             {%- if field.empty == 'keep' %}, ''){% endif -%}
             {{ ',' if not loop.last }}
             {%- endfor %}
-        )) as varchar) as fields,
+        ){{ ')' if keeps }} as varchar) as fields,
         cast(json_object(
             {%- for field in source.fields | selectattr('secret') %}
             {{ text(field.name) }}, cast({{ expression(field.sql) }} as varchar){{ ',' if not loop.last }}

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with objections as (
     select distinct email_key
     from {{ ref('map_records') }}
@@ -7,10 +9,10 @@ with objections as (
 labels as (
     select
         email_key,
-        list_sort(list_distinct(flatten(list(tags)))) as tags,
-        list_sort(list_distinct(flatten(list(groups)))) as groups,
-    from {{ ref('map_records') }}
-    where eligibility = 'wanted' and {{ 'true' if var('merge') else 'false' }}
+        list_sort(list_distinct(flatten(list(records.tags)))) as tags,
+        list_sort(list_distinct(flatten(list(records.groups)))) as groups,
+    from {{ ref('map_records') }} as records
+    inner join {{ ref('map_duplicates') }} as duplicates using (entity, contact_key, email_key)
     group by email_key
 )
 
@@ -23,11 +25,11 @@ select
     records.fields,
     records.secrets,
     {% for kind in ['tags', 'groups'] -%}
-    {{ 'labels.' ~ kind if kind in var('merge') else 'records.' ~ kind }} as {{ kind }},
+    {{ 'coalesce(labels.' ~ kind ~ ', records.' ~ kind ~ ')' if kind in var('merge') else 'records.' ~ kind }} as {{ kind }},
     {% endfor -%}
-    duplicates.records,
+    coalesce(duplicates.records, 1) as records,
 from {{ ref('map_records') }} as records
-inner join {{ ref('map_duplicates') }} as duplicates using (entity, contact_key, email_key)
-left join labels using (email_key)
-anti join objections using (email_key)
-where duplicates.rank = 1 and records.eligibility = 'wanted'
+left join {{ ref('map_duplicates') }} as duplicates using (entity, contact_key, email_key)
+left join objections using (email_key)
+{% if var('merge') -%} left join labels using (email_key) {%- endif %}
+where records.eligibility = 'wanted' and coalesce(duplicates.rank, 1) = 1 and objections.email_key is null

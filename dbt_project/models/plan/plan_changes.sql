@@ -60,7 +60,7 @@ parked as (
     where
         decision = 'leave_groups'
         and settings.exit_do = 'move_to'
-        and not list_contains(member_groups, settings.exit_group)
+        and not list_contains(now_groups, settings.exit_group)
 ),
 
 renames as (
@@ -161,6 +161,9 @@ refused as (
     select pushes.op, pushes.email_key, {{ content }} as content, pushes.code, pushes.detail
     from {{ source('ledger', 'pushes') }} as pushes
     inner join settings using (sync, connection, audience_id)
+    semi join (
+        select op, email_key from {{ source('ledger', 'pushes') }} where outcome = 'refused' and not can_retry
+    ) as ever_refused using (op, email_key)
     where pushes.op in ('add', 'update', 'rename', 'tag', 'join')
     qualify
         row_number() over (partition by pushes.op, pushes.email_key order by pushes.happened_at desc, pushes.seq desc) = 1

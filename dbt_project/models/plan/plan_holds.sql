@@ -68,10 +68,12 @@ shared as (
         'shared_address' as reason,
         objectors.entity || ' ' || objectors.contact_key || coalesce(' of ' || objectors.owner, '')
         || ' objects at the same address' as detail,
-    from {{ ref('map_duplicates') }} as records
+    from {{ ref('map_records') }} as records
     inner join {{ ref('map_records') }} as objectors
         on records.email_key = objectors.email_key and objectors.eligibility = 'opt_out_in_crm'
-    where records.rank = 1
+    anti join (select * from {{ ref('map_duplicates') }} where rank > 1) as losers
+        on records.entity = losers.entity and records.contact_key = losers.contact_key
+    where records.eligibility = 'wanted'
     qualify row_number() over (
         partition by records.email_key order by objectors.entity_order, objectors.contact_key
     ) = 1

@@ -8,21 +8,18 @@ moved as (
         state.*,
         renames.old_email_key,
         renames.old_email,
+        coalesce(renames.old_email_key, state.email_key) as now_key,
         coalesce(renames.provider_id, state.provider_id) as target_id,
-        coalesce(renames.member_fields, state.member_fields) as now_fields,
-        case when renames.email_key is null then state.member_tags else renames.member_tags end as now_tags,
-        case when renames.email_key is null then state.member_groups else renames.member_groups end as now_groups,
-        case when renames.email_key is null then state.sent_tags else renames.sent_tags end as our_tags,
-        case when renames.email_key is null then state.sent_groups else renames.sent_groups end as our_groups,
         renames.email_key is not null as is_renamed,
         moves_away.old_email_key is not null as is_moving_away,
     from {{ ref('plan_state') }} as state
     left join {{ ref('plan_renames') }} as renames on state.email_key = renames.email_key
     left join {{ ref('plan_renames') }} as moves_away on state.email_key = moves_away.old_email_key
+    where not state.is_settled
 ),
 
 -- How an unsubscribed or archived member left: by our own hand, or by another's.
-decided as (
+decisions as (
     select
         moved.*,
         case
@@ -72,10 +69,57 @@ decided as (
         end as decision,
     from moved
     cross join settings
+),
+
+decided as (
+    select * from decisions where decision not in ('stay', 'moves_away')
+),
+
+-- What each side holds, read for those alone to whom something may happen.
+wanted as (
+    select email_key, fields, tags, groups from {{ ref('map_wanted') }} semi join decided using (email_key)
+),
+
+managed as (
+    select email_key, sent, kept from {{ ref('stage_managed') }} as managed
+    semi join decided on managed.email_key = decided.now_key
+),
+
+members as (
+    select email_key, fields, tags, groups from {{ ref('stage_members') }} as members
+    semi join decided on members.email_key = decided.now_key
+),
+
+-- A member who moves brings along what the old address has.
+joined as (
+    select
+        decided.*,
+        wanted.fields as wanted_fields,
+        coalesce(wanted.tags, []) as wanted_tags,
+        coalesce(wanted.groups, []) as wanted_groups,
+        managed.sent,
+        managed.kept,
+        members.fields as now_fields,
+        coalesce(members.tags, []) as now_tags,
+        coalesce(members.groups, []) as now_groups,
+    from decided
+    left join wanted on decided.email_key = wanted.email_key
+    left join managed on decided.now_key = managed.email_key
+    left join members on decided.now_key = members.email_key
+),
+
+unpacked as (
+    select
+        joined.* exclude (sent, kept),
+        cast(told.fields as varchar) as sent_fields,
+        cast(json_extract(kept, '$.fields') as varchar) as kept_fields,
+        coalesce(told.tags, []) as our_tags,
+        coalesce(told.groups, []) as our_groups,
+    from (select *, {{ unpacked('sent') }} as told from joined) as joined
 )
 
 select
-    decided.*,
+    unpacked.*,
     -- Only tags and groups that we sent ourselves are ever taken away.
     {{ pick('wanted_tags', 'now_tags', present=false) }} as tags_to_add,
     {{ pick(pick('our_tags', 'now_tags'), 'wanted_tags', present=false) }} as tags_to_remove,
@@ -83,8 +127,7 @@ select
     {{ pick(pick('our_groups', 'now_groups'), 'wanted_groups', present=false) }} as groups_to_leave,
     list_sort(list_distinct({{ pick('now_tags', 'list_concat(our_tags, wanted_tags)') }})) as tags_now,
     list_sort(list_distinct({{ pick('now_groups', 'list_concat(our_groups, wanted_groups)') }})) as groups_now,
-    wanted_fields is distinct from now_fields
-    and not (
+    case when wanted_fields is not distinct from now_fields then false else not (
         wanted_fields is not distinct from sent_fields
         and len(list_filter(
             json_keys(wanted_fields),
@@ -96,5 +139,5 @@ select
         json_keys(wanted_fields),
         lambda name: json_extract_string(wanted_fields, '$."' || name || '"')
             is distinct from json_extract_string(now_fields, '$."' || name || '"')
-    )) > 0 as has_other_fields,
-from decided
+    )) > 0 end as has_other_fields,
+from unpacked

@@ -5,11 +5,6 @@ select
     old.email_key as old_email_key,
     old.member_email as old_email,
     old.provider_id,
-    old.member_fields,
-    old.member_tags,
-    old.member_groups,
-    old.sent_tags,
-    old.sent_groups,
 from {{ ref('plan_state') }} as new
 inner join {{ ref('plan_state') }} as old
     on new.entity = old.entity and new.contact_key = old.contact_key and new.email_key <> old.email_key

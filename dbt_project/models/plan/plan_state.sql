@@ -1,4 +1,6 @@
 -- The three sides of the plan beside each other: what the CRM wants, what we sent and they kept, what they have now.
+-- Nearly nobody changes from one day to the next. So what a side holds is compared here by its hash, and unpacked in
+-- plan_members for those alone who are not settled. Nothing but this query ever sees the hashes.
 with
 -- An opt-out goes along when the person changes address; a bounce does not. The person is the record that had the
 -- address then: another one may have it now.
@@ -26,44 +28,88 @@ objections as (
     group by email_key
 ),
 
-sides as (
+wanted as (
+    select * exclude (fields, secrets), hash(fields) as fields_hash from {{ ref('map_wanted') }}
+),
+
+members as (
+    select * exclude (fields), hash(fields) as fields_hash from {{ ref('stage_members') }}
+),
+
+alike as (
     select
-        coalesce(wanted.email_key, managed.email_key, members.email_key) as email_key,
+        coalesce(wanted.email_key, members.email_key) as email_key,
         wanted.email_key is not null as is_wanted,
         wanted.email as wanted_email,
-        coalesce(wanted.entity, managed.entity) as entity,
-        coalesce(wanted.contact_key, managed.contact_key) as contact_key,
+        wanted.entity,
+        wanted.contact_key,
         wanted.owner,
-        wanted.fields as wanted_fields,
-        coalesce(wanted.tags, []) as wanted_tags,
-        coalesce(wanted.groups, []) as wanted_groups,
+        members.email as member_email,
+        members.provider_id,
+        members.status,
+        wanted.fields_hash = members.fields_hash and wanted.tags = members.tags and wanted.groups = members.groups
+            as is_alike,
+        case when not is_alike then wanted.fields_hash end as wanted_hash,
+        case when not is_alike then members.fields_hash end as members_hash,
+        case when not is_alike then wanted.tags end as wanted_tags,
+        case when not is_alike then wanted.groups end as wanted_groups,
+        not is_alike
+            and list_has_all(members.tags, wanted.tags)
+            and list_has_all(members.groups, wanted.groups) as has_all_labels,
+    from wanted
+    full outer join members on wanted.email_key = members.email_key
+),
+
+-- What we sent is unpacked only where the CRM and the provider are not alike, most often for the provider's own doing.
+sides as (
+    select
+        coalesce(alike.email_key, managed.email_key) as email_key,
+        coalesce(alike.is_wanted, false) as is_wanted,
+        alike.wanted_email,
+        coalesce(alike.entity, managed.entity) as entity,
+        coalesce(alike.contact_key, managed.contact_key) as contact_key,
+        alike.owner,
         managed.email_key is not null as is_known,
         coalesce(managed.is_managed, false) as is_managed,
-        wanted.email_key is not null
+        coalesce(alike.is_wanted, false)
         and coalesce(managed.is_managed, false)
-        and (wanted.entity, wanted.contact_key) is distinct from (managed.entity, managed.contact_key) as is_handed_over,
-        managed.sent_fields,
-        managed.kept_fields,
-        coalesce(managed.sent_tags, []) as sent_tags,
-        coalesce(managed.sent_groups, []) as sent_groups,
+        and (alike.entity, alike.contact_key) is distinct from (managed.entity, managed.contact_key) as is_handed_over,
         managed.left_by,
         managed.left_at,
         managed.purge_after,
-        coalesce(members.provider_id, managed.provider_id) as provider_id,
-        members.email as member_email,
-        members.status,
-        members.fields as member_fields,
-        coalesce(members.tags, []) as member_tags,
-        coalesce(members.groups, []) as member_groups,
-    from {{ ref('map_wanted') }} as wanted
-    full outer join {{ ref('stage_managed') }} as managed on wanted.email_key = managed.email_key
-    full outer join {{ ref('stage_members') }} as members
-        on coalesce(wanted.email_key, managed.email_key) = members.email_key
+        coalesce(alike.provider_id, managed.provider_id) as provider_id,
+        alike.member_email,
+        alike.status,
+        case when not alike.is_alike then {{ unpacked('managed.sent') }} end as was_sent,
+        case when not alike.is_alike then {{ unpacked('managed.kept') }} end as was_kept,
+        coalesce(alike.is_alike or (
+            alike.wanted_hash in (alike.members_hash, hash(cast((was_sent).fields as varchar)))
+            and alike.members_hash in (alike.wanted_hash, hash(cast((was_kept).fields as varchar)))
+            and alike.has_all_labels
+            and list_has_all(alike.wanted_tags, (was_sent).tags)
+            and list_has_all(alike.wanted_groups, (was_sent).groups)
+        ), false) as is_as_wanted,
+    from {{ ref('stage_managed') }} as managed
+    full outer join alike on managed.email_key = alike.email_key
+),
+
+-- The CRM's record of members who are not wanted.
+leavers as (
+    select
+        managed.email_key,
+        records.contact_key,
+        records.eligibility,
+        records.owner,
+    from {{ ref('stage_managed') }} as managed
+    anti join (
+        select email_key from {{ ref('map_records') }} anti join objections using (email_key) where eligibility = 'wanted'
+    ) as wanted using (email_key)
+    inner join {{ ref('map_records') }} as records using (entity, contact_key)
 ),
 
 suppressed as (
     select
-        sides.*,
+        sides.* exclude (was_sent, was_kept),
         coalesce(suppressions.reason, followed.reason) as suppressed_by,
         coalesce(suppressions.is_from_elsewhere, followed.reason is not null) as is_suppressed_elsewhere,
         coalesce(suppressions.is_blocked, false) as is_blocked,
@@ -76,7 +122,7 @@ suppressed as (
 )
 
 select
-    suppressed.* replace (
+    suppressed.* exclude (is_as_wanted) replace (
         coalesce(suppressed.entity, objections.entity) as entity,
         coalesce(suppressed.contact_key, objections.contact_key) as contact_key
     ),
@@ -85,12 +131,16 @@ select
     case
         when suppressed.is_wanted then null
         when objections.email_key is not null then 'opt_out_in_crm'
-        when records.contact_key is null then 'deleted_in_crm'
-        when records.eligibility in ('wanted', 'bad_address', 'missing_address') then 'address_changed'
-        else records.eligibility
+        when leavers.contact_key is null then 'deleted_in_crm'
+        when leavers.eligibility in ('wanted', 'bad_address', 'missing_address') then 'address_changed'
+        else leavers.eligibility
     end as leaving_because,
-    coalesce(suppressed.owner, records.owner, objections.owner) as any_owner,
+    coalesce(suppressed.owner, leavers.owner, objections.owner) as any_owner,
+    suppressed.is_as_wanted
+    and suppressed.is_managed
+    and suppressed.status = 'subscribed'
+    and suppressed.suppressed_by is null
+    and not suppressed.is_handed_over as is_settled,
 from suppressed
-left join {{ ref('map_records') }} as records
-    on suppressed.entity = records.entity and suppressed.contact_key = records.contact_key and not suppressed.is_wanted
+left join leavers on suppressed.email_key = leavers.email_key
 left join objections on suppressed.email_key = objections.email_key

@@ -1,25 +1,36 @@
 with source as (
-    select * from {{ source('sync', 'extract_members') }}
+    select members.*, addresses.email_key
+    from {{ source('sync', 'extract_members') }} as members
+    inner join {{ source('quality', 'addresses') }} as addresses on members.email = addresses.address
 ),
 
-renamed as (
-    select
-        addresses.email_key,
-        source.email,
-        source.provider_id,
-        source.status,
-        cast(json(source.fields) as varchar) as fields,
-        list_sort(from_json(source.tags, '["VARCHAR"]')) as tags,
-        list_sort(from_json(source.groups, '["VARCHAR"]')) as groups,
-        nullif(source.opt_out_reason, '') as opt_out_reason,
-        try_cast(source.joined_at as timestamp) as joined_at,
-        try_cast(source.changed_at as timestamp) as changed_at,
+-- Two members with one address are rare, so that only they are put in order and not everybody.
+twins as (
+    select email_key from source
+    group by email_key
+    having count(*) > 1
+),
+
+spare as (
+    select source.provider_id
     from source
-    inner join {{ source('quality', 'addresses') }} as addresses on source.email = addresses.address
+    semi join twins using (email_key)
+    qualify row_number() over (
+        partition by source.email_key
+        order by source.status = 'archived', source.status = 'subscribed' desc, source.provider_id
+    ) > 1
 )
 
-select * from renamed
-qualify row_number() over (
-    partition by email_key
-    order by status = 'archived', status = 'subscribed' desc, provider_id
-) = 1
+select
+    source.email_key,
+    source.email,
+    source.provider_id,
+    source.status,
+    source.fields,
+    list_sort(from_json(source.tags, '["VARCHAR"]')) as tags,
+    list_sort(from_json(source.groups, '["VARCHAR"]')) as groups,
+    nullif(source.opt_out_reason, '') as opt_out_reason,
+    try_cast(source.joined_at as timestamp) as joined_at,
+    try_cast(source.changed_at as timestamp) as changed_at,
+from source
+anti join spare using (provider_id)

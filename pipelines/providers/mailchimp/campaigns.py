@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
-from pipelines.providers.base import Campaign, Event, Link, LinkClick, Send
+from pipelines.providers.base import Campaign, DomainTotals, Event, Link, LinkClick, Send
 from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client
 from pipelines.providers.mailchimp.paging import Listing, read, trim
@@ -94,6 +94,15 @@ class Statistics:
                 LinkClick(campaign_id, link_id, str(item["email_address"]), str(item["email_id"]), int(item["clicks"]))
                 for item in page
             ]
+
+    def domains(self, campaign_id: str) -> list[DomainTotals]:
+        """The five domains with most deliveries; not paged."""
+        names = ("domain", "emails_sent", "delivered", "bounces", "opens", "clicks", "unsubs")
+        body = self._client.get(f"{_report_path(campaign_id)}/domain-performance", {"fields": trim("domains", names)})
+        return [
+            DomainTotals(campaign_id, str(item["domain"]).lower(), *(int(item.get(name) or 0) for name in names[1:]))
+            for item in body.get("domains") or ()
+        ]
 
     def _read(self, path: str, key: str, identity: str, query: Query) -> Iterator[list[Item]]:
         return read(self._client, Listing(path, key, lambda item: str(item[identity]), query))
@@ -202,7 +211,7 @@ def _event(
 def _recent(events: Iterator[Event], since: str | None) -> list[Event]:
     """Events at or after `since`; not every report can be asked for a window."""
     start = utc(since) or ""
-    return [event for event in events if event.happened_at >= start]
+    return [event for event in events if (event.happened_at or "") >= start]
 
 
 def _report_path(campaign_id: str) -> str:

@@ -4,19 +4,16 @@ Belongs here: authentication, advice on refused calls, calls side by side. Does 
 """
 
 import re
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from pipelines.errors import TransientError
-from pipelines.providers.http import Answer, Http, Patience
+from pipelines.providers.http import Answer, Bearer, Http, Patience
 from pipelines.providers.slots import Pace, Slots, fingerprint
+from pipelines.providers.threads import Threads
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailchimpConnection
@@ -44,7 +41,6 @@ class Client:
         # Mailchimp counts connections per user; the key is the nearest thing we know before the first call.
         account = f"mailchimp-{fingerprint(root + key)}"
         rate = connection.rate_per_second
-        self._width = connection.connections
         self.page_size = connection.page_size
         self.http = Http(
             root,
@@ -61,12 +57,7 @@ class Client:
             pool_size=connection.connections,
             advice=ADVICE,
         )
-        self._here = threading.local()
-        self._threads = ThreadPoolExecutor(
-            connection.connections,
-            thread_name_prefix=f"mailchimp-{name}",
-            initializer=lambda: setattr(self._here, "is_worker", True),
-        )
+        self._threads = Threads(connection.connections, f"mailchimp-{name}")
 
     def call(self, method: str, path: str, *, query: Mapping[str, str | int] | None = None, json: Any = None) -> Answer:
         """One call; see `Http.call` for its errors."""
@@ -77,28 +68,12 @@ class Client:
         return document(self.call("GET", path, query=query))
 
     def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """`work` on every item side by side; results in the order of the items, few of them in memory at a time.
-
-        Called from within such a `work` it goes on one by one: threads that wait for threads might all wait.
-        """
-        if getattr(self._here, "is_worker", False):
-            yield from map(work, items)
-            return
-        running: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                running.append(self._threads.submit(work, item))
-                if len(running) >= self._width:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+        """See `Threads.in_order`."""
+        return self._threads.in_order(work, items)
 
     def close(self) -> None:
         """Let go of threads and connections."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
         self.http.close()
 
 
@@ -109,15 +84,6 @@ def document(answer: Answer) -> Mapping[str, Any]:
     return answer.body
 
 
-class _Bearer(AuthBase):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 def _auth(key: str) -> AuthBase:
     # Both schemes take both kinds of credential; a key goes the way that has worked since 2014.
-    return HTTPBasicAuth("enlist", key) if API_KEY.fullmatch(key) else _Bearer(key)
+    return HTTPBasicAuth("enlist", key) if API_KEY.fullmatch(key) else Bearer(key)

@@ -13,6 +13,7 @@ from pipelines.providers.base import (
     Batch,
     Campaign,
     Change,
+    DomainTotals,
     Event,
     Group,
     Link,
@@ -22,6 +23,7 @@ from pipelines.providers.base import (
     Outcome,
     Provider,
     Send,
+    Tally,
     Traits,
 )
 from pipelines.providers.http import Patience
@@ -51,6 +53,7 @@ class MailchimpProvider(Provider):
         seconds_per_call=0.8,
         max_fields=80,  # on Premium; 30 on other plans, where Mailchimp refuses to create more
         refusals=REFUSALS,
+        counts_members=True,
     )
 
     def __init__(
@@ -90,6 +93,10 @@ class MailchimpProvider(Provider):
     ) -> Iterator[Sequence[Member]]:
         """See `Provider`."""
         return self._reading.members(audience_id, fields, since)
+
+    def tally(self, audience_id: str) -> Tally:
+        """See `Provider`."""
+        return self._reading.tally(audience_id)
 
     def create_audience(self, name: str, data: "NewAudience") -> Audience:
         """See `Provider`."""
@@ -132,6 +139,10 @@ class MailchimpProvider(Provider):
     def link_clicks(self, campaign_id: str, link_id: str) -> Iterator[Sequence[LinkClick]]:
         """See `Provider`."""
         return self._statistics.link_clicks(campaign_id, link_id)
+
+    def domains(self, campaign_id: str) -> Sequence[DomainTotals]:
+        """See `Provider`: the five domains with most deliveries."""
+        return self._statistics.domains(campaign_id)
 
     def close(self) -> None:
         """See `Provider`."""

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from pipelines.providers.base import Account, Audience, Group, Member, MergeField, Status
+from pipelines.providers.base import Account, Audience, Group, Member, MergeField, Status, Tally
 from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client
 from pipelines.providers.mailchimp.paging import MAX_COUNT, Listing, count, read, trim
-from pipelines.providers.mailchimp.values import just_before, status, to_text, utc
+from pipelines.providers.mailchimp.values import STATUSES, just_before, status, to_text, utc
 
 FULL_ROLES = frozenset({"owner", "admin", "administrator"})
+BY_ADMIN = "N/A (Unsubscribed by admin)"  # what Mailchimp writes when the API did it: nobody gave a reason
 TEXT_BYTES = 255  # Mailchimp cuts text there, in bytes, not characters
 TYPES = {"radio": "choice", "dropdown": "choice", "imageurl": "url"}
 
@@ -102,6 +103,18 @@ class Reading:
                 if recent := [member for member in members if _is_recent(member, since)]:
                     yield recent
 
+    def tally(self, audience_id: str) -> Tally:
+        """What Mailchimp counts now. The stats of an audience would be one call, but up to five minutes old."""
+        root = audience_path(audience_id)
+        listings = [Listing(f"{root}/members", "members", _person, {"status": word}) for word in STATUSES]
+        totals = self._client.in_order(lambda listing: count(self._client, listing), listings)
+        statuses = dict(zip(STATUSES.values(), totals, strict=True))
+        # A tag is a static segment; its member_count is that of active subscribers.
+        query = {"type": "static", "fields": trim("segments", ("id", "name", "member_count"))}
+        pages = read(self._client, Listing(f"{root}/segments", "segments", _id, query, strict=True))
+        tags = {str(item["name"]).lower(): int(item["member_count"]) for page in pages for item in page}
+        return Tally(statuses, tags)
+
     def _member_listings(
         self, audience_id: str, query: Mapping[str, str | int], seen: Mapping[str, Status]
     ) -> Iterator[Listing]:
@@ -139,9 +152,10 @@ class Reading:
             fields={name: to_text(values.get(name)) for name in names},
             tags=self._tags(audience_id, item),
             groups=self.group_keys(audience_id, item.get("interests") or {}),
-            opt_out_reason=item.get("unsubscribe_reason") or None,
+            opt_out_reason=_opt_out_reason(item),
             joined_at=utc(item.get("timestamp_opt")) or utc(item.get("timestamp_signup")),
             changed_at=utc(item.get("last_changed")),
+            contact_id=item.get("contact_id") or None,
         )
 
     def group_keys(self, audience_id: str, interests: Mapping[str, bool]) -> tuple[str, ...]:
@@ -213,6 +227,11 @@ def _is_recent(member: Member, since: str | None) -> bool:
 
 def _id(item: Mapping[str, Any]) -> str:
     return str(item["id"])
+
+
+def _opt_out_reason(item: Mapping[str, Any]) -> str | None:
+    reason = str(item.get("unsubscribe_reason") or "")
+    return None if reason in ("", BY_ADMIN) else reason
 
 
 def _too_small(role: str) -> str:

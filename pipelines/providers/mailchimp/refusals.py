@@ -64,7 +64,8 @@ _WORDS = (
 )
 _MERGE_TAG = re.compile(r"(merge_fields\..+|[A-Z0-9_]{1,10})")
 _ADDRESS_FIELD = re.compile(r"email[ _]address", re.I)
-_ADDRESS = re.compile(r"[^\s\"'<>,;]+@[^\s\"'<>,;]+")
+_QUOTE = re.compile('["„“”«»]')
+_ADDRESS = re.compile(r"[^\s\"'„“”«»<>,;]+@[^\s\"'„“”«»<>,;]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _by_address_message(message: str) -> str:
     # every language.
     if _ADDRESS.search(message):
         return "rename_taken"
-    return "rename_not_subscribed" if '"' in message else "invalid_address"
+    return "rename_not_subscribed" if _QUOTE.search(message) else "invalid_address"
 
 
 def _by_words(words: str) -> str | None:

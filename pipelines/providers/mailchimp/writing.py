@@ -17,11 +17,11 @@ from pipelines.providers.mailchimp.batching import is_single, tag_calls, tag_dif
 from pipelines.providers.mailchimp.client import Client, document
 from pipelines.providers.mailchimp.reading import Reading, audience_path, member_path
 from pipelines.providers.mailchimp.refusals import Reason, failed, of_answer, of_row, refused
-from pipelines.providers.mailchimp.rows import is_of_row, raise_if_nothing_answered, side_by_side, split
 from pipelines.providers.mailchimp.segments import Segments
 from pipelines.providers.mailchimp.settling import Settling, applied, group_difference, names
 from pipelines.providers.mailchimp.status_guard import StatusGuard
 from pipelines.providers.mailchimp.values import WORDS, from_text, member_ids, same
+from pipelines.providers.rows import is_of_row, raise_if_nothing_answered, side_by_side, split
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailchimpConnection

@@ -5,17 +5,23 @@ Belongs here: keeping what was answered when a later call fails. Does not: bodie
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeGuard, TypeVar
+from typing import Protocol, TypeGuard, TypeVar
 
 from pipelines.errors import ProviderError
 from pipelines.providers.base import Change
 from pipelines.providers.http import RefusedError
-from pipelines.providers.mailchimp.client import Client
 
 SPOILED = frozenset({400, 413})  # the call as a whole is refused, perhaps for one of its rows
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class InOrder(Protocol):
+    """What works on items side by side, such as `Threads`."""
+
+    def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Results in the order of the items."""
 
 
 def is_of_row(result: object) -> TypeGuard[RefusedError]:
@@ -43,7 +49,9 @@ def split(
         yield rows, error
 
 
-def side_by_side(client: Client, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result | ProviderError]:
+def side_by_side(
+    threads: InOrder, work: Callable[[Item], Result], items: Iterable[Item]
+) -> list[Result | ProviderError]:
     """Results or failures, in the order of the items. After the first failure no further item is begun."""
     failure: list[ProviderError] = []
     lock = threading.Lock()
@@ -58,7 +66,7 @@ def side_by_side(client: Client, work: Callable[[Item], Result], items: Iterable
                 failure.append(error)
             return error
 
-    return list(client.in_order(attempt, items))
+    return list(threads.in_order(attempt, items))
 
 
 def raise_if_nothing_answered(results: Iterable[object]) -> None:
