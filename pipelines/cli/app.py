@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli import checking, demo, looking, planning, pushing, serving
+from pipelines.cli import checking, consenting, demo, explaining, looking, planning, pushing, serving, undoing
 from pipelines.cli.output import Output
 from pipelines.errors import EnlistError, Interrupted
 
@@ -34,6 +34,10 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     pushing.sync,
     pushing.stats,
     looking.failures,
+    explaining.explain,
+    consenting.block,
+    consenting.unblock,
+    undoing.undo,
     serving.sandbox,
     serving.ui,
 )

@@ -6,17 +6,14 @@ Belongs here: the order of the demo and its summary. Does not: the samples (sand
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.cli.options import HomeOption, JsonOption
-from pipelines.cli.output import Output, command, counted
-from pipelines.cli.planning import described, latest_plan, show_holds
+from pipelines.cli.output import Output, command
+from pipelines.cli.planning import described, latest_plan, show_plan
 from pipelines.cli.pushing import campaign_figures, outcomes_of, show_campaigns, show_outcomes
 from pipelines.cli.rehearsal import prepare, refuse_real_accounts
 from pipelines.config import Home, MailchimpConnection, find_root, load_home
-
-if TYPE_CHECKING:
-    from pipelines.sync.plans import Plan
 
 
 def demo(home: HomeOption = None, json: JsonOption = False) -> int:
@@ -43,8 +40,9 @@ def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
         run_id = runner.run(sync, "members", push={"by": "demo", "accept": ["first_run"]})
     made = latest_plan(home, sync)
     outcomes = outcomes_of(home, run_id)
-    _say_planned(output, made)
-    show_outcomes(output, sync, outcomes)
+    output.say()
+    show_plan(output, made, with_verdict=False)
+    show_outcomes(output, sync, run_id, outcomes)
     sent = _send_campaigns(home, sync)
     if sent:
         output.say(f"Somebody sends {sent} campaigns at the provider; people open, click, bounce and opt out ...")
@@ -63,19 +61,6 @@ def _send_campaigns(home: Home, sync: str) -> int:
     if not isinstance(connection, MailchimpConnection) or connection.url is None or pin is None:
         return 0
     return send_mailchimp_campaigns(connection.url, connection.api_key.get_secret_value(), pin["audience_id"])
-
-
-def _say_planned(output: Output, made: "Plan") -> None:
-    output.say()
-    output.say(f"[bold]{made.sync}[/bold]")
-    if made.size:
-        output.say(f"Planned {made.size:,} changes for {made.wanted_count:,} members wanted, {made.calls:,} calls:")
-        output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
-    else:
-        output.say(f"Planned [bold]zero changes[/bold] for {made.wanted_count:,} members wanted.")
-    show_holds(output, made.hold_counts)
-    if made.stranger_count:
-        output.say(f"Not ours and left alone: {counted(made.stranger_count, 'member')} of the audience.")
 
 
 def _summary(output: Output, home: Home, results: Sequence[dict[str, Any]], seconds: float) -> None:

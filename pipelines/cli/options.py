@@ -14,5 +14,8 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 RevealOption = Annotated[bool, typer.Option("--reveal", help="Show addresses in full.")]
+AddressArgument = Annotated[
+    str, typer.Argument(metavar="EMAIL", help="An address; - reads it from stdin.", show_default=False)
+]
 SyncArgument = Annotated[str, typer.Argument(help="Name of a file in syncs/, without .yaml.", show_default=False)]
 AnySyncArgument = Annotated[str | None, typer.Argument(help="Name of a sync; left out: all.", show_default=False)]

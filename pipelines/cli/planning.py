@@ -77,14 +77,14 @@ def show_plan(output: Output, made: "Plan", *, with_verdict: bool = True) -> Non
         output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
     for one in made.creates:
         output.say(f"{one['what'].capitalize()} {escape(one['name'])} is made first.")
-    show_holds(output, made.hold_counts)
+    _show_holds(output, made.hold_counts)
     if made.stranger_count:
         output.say(f"Not ours and left alone: {counted(made.stranger_count, 'member')} of the audience.")
     if with_verdict and made.size:
         _show_verdict(output, made)
 
 
-def show_holds(output: Output, holds: Sequence[Mapping[str, Any]]) -> None:
+def _show_holds(output: Output, holds: Sequence[Mapping[str, Any]]) -> None:
     """Who is held back, by reason, in one line."""
     if holds:
         parts = ", ".join(f"{hold['count']:,} {hold['reason']}" for hold in holds)
@@ -102,9 +102,14 @@ def _show_verdict(output: Output, made: "Plan") -> None:
         flags = " ".join(f"--accept {rule.rule}" for rule in made.stopped_by if rule.acceptable)
         output.say(f"  Look: {command()} show {made.plan_id}")
         if all(rule.acceptable for rule in made.stopped_by):
-            output.say(f"  Push: {command()} push {made.sync} {flags}")
+            output.say(f"  Push: {_push(made)} {flags}")
     else:
-        output.say(f"[green]✓[/green] Safe. Push it with: {command()} push {made.sync}")
+        output.say(f"[green]✓[/green] Safe. Push it with: {_push(made)}")
+
+
+def _push(made: "Plan") -> str:
+    """What to type; an undo is named, so that a plan which a schedule makes meanwhile is never taken for it."""
+    return f"{command()} push {made.sync}" + (f" --plan {made.plan_id}" if made.is_undo else "")
 
 
 def _duration(seconds: float) -> str:

@@ -3,12 +3,12 @@
 Belongs here: the commands, and how a push is shown. Does not: pushing (sync/push.py).
 """
 
-import sys
 from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
+from pipelines.cli.addresses import mailable
 from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, SyncArgument
 from pipelines.cli.output import Output, command, escape
 from pipelines.cli.planning import described, latest_plan, show_plan
@@ -82,14 +82,9 @@ def hashed(only: str | None) -> str | None:
     """The address as a run may carry it: the md5 of its email_key, so that no run's configuration names a person."""
     if only is None:
         return None
-    from pipelines.quality.addresses import judge
     from pipelines.sync.push import hash_of
 
-    address = sys.stdin.readline().strip() if only == "-" else only
-    verdict = judge(address)
-    if verdict.email_key is None or verdict.verdict == "wrong":
-        raise ConfigError("this is not an address.", where="--only", do=verdict.detail or "")
-    return hash_of(verdict.email_key)
+    return hash_of(mailable(only, where="--only"))
 
 
 def _run(output: Output, home: Home, sync: str, stages: tuple[str, ...] | None, request: dict[str, Any]) -> int:
@@ -109,7 +104,7 @@ def _run(output: Output, home: Home, sync: str, stages: tuple[str, ...] | None, 
     if stages is None:
         show_plan(output, made, with_verdict=False)
     outcomes = outcomes_of(home, run_id)
-    show_outcomes(output, sync, outcomes)
+    show_outcomes(output, sync, run_id, outcomes)
     totals = Counter[str]()
     for row in outcomes:
         totals[row["outcome"]] += row["count"]
@@ -134,7 +129,7 @@ def outcomes_of(home: Home, run_id: str) -> list[dict[str, Any]]:
         )
 
 
-def show_outcomes(output: Output, sync: str, outcomes: list[dict[str, Any]]) -> None:
+def show_outcomes(output: Output, sync: str, run_id: str, outcomes: list[dict[str, Any]]) -> None:
     """What was sent, and what the provider did not take and why."""
     if not outcomes:
         output.say(f"[green]✓[/green] {sync}: nothing to send.")
@@ -143,11 +138,13 @@ def show_outcomes(output: Output, sync: str, outcomes: list[dict[str, Any]]) -> 
     total = sum(row["count"] for row in outcomes)
     output.say(f"[green]✓[/green] {sync}: {applied:,} of {total:,} changes applied.")
     for row in outcomes:
-        if row["outcome"] != "applied":
+        if row["outcome"] != "applied" or row["code"]:
             remedy = f" {escape(row['remedy'])}" if row["remedy"] else ""
             output.say(f"  [yellow]{row['count']:,} {row['op']} {row['outcome']}[/yellow]: {row['code']}.{remedy}")
     if any(row["outcome"] == "refused" for row in outcomes):
         output.say(f"  Who, and what to do: {command()} failures {sync}")
+    if applied:
+        output.say(f"  Run {run_id}. To take it back: {command()} undo {run_id[:8]}")
 
 
 def campaign_figures(home: Home, sync: str) -> list[dict[str, Any]]:

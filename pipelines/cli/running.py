@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -41,9 +41,10 @@ class Runner:
         line: Line,
         *,
         stages: Sequence[str] | None = None,
+        chosen: Callable[[Sequence[str]], bool] | None = None,
         push: Mapping[str, Any] | None = None,
     ) -> str:
-        """Run a sync's job, or of it only the assets of some stages; returns the run id.
+        """Run a sync's job, or of it only the assets of some stages, or whose key is `chosen`; returns the run id.
 
         `push` is the configuration of the push asset. Raises the `EnlistError` that ended the run.
         """
@@ -52,9 +53,11 @@ class Runner:
         from pipelines.defs import names
 
         job = self._definitions.resolve_job_def(names.job(sync, line))
-        keys = None
-        if stages is not None:
-            keys = [key for key in job.asset_layer.executable_asset_keys if key.path[1] in stages]
+        keys = [
+            key
+            for key in job.asset_layer.executable_asset_keys
+            if (stages is None or key.path[1] in stages) and (chosen is None or chosen(key.path))
+        ]
         ops: dict[str, Any] = {}
         if push is not None:
             ops[f"{sync}__push__pushes"] = {"config": dict(push)}
@@ -62,7 +65,7 @@ class Runner:
             try:
                 result = job.execute_in_process(
                     instance=self.instance,
-                    asset_selection=keys,
+                    asset_selection=keys if stages is not None or chosen is not None else None,
                     run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                     tags={".dagster/repository": f"__repository__@{LOCATION}", "sync": sync, "enlist/by": who()},
                 )

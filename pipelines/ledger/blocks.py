@@ -73,10 +73,11 @@ def block(ledger: Path, email_key: str, reach: Reach, *, note: str, by: str) -> 
 
 def weigh(known: Iterable[Suppression], also: Sequence[str] = ()) -> Release:
     """What may be lifted; `also` names reasons of LIFTED_BY_NAME."""
-    lifted, left = [], []
-    for one in known:
-        (lifted if one["reason"] in (*LIFTED, *also) else left).append(one)
-    return Release(tuple(lifted), tuple(left))
+    may_go, all_known = {*LIFTED, *also}, tuple(known)
+    return Release(
+        tuple(one for one in all_known if one["reason"] in may_go),
+        tuple(one for one in all_known if one["reason"] not in may_go),
+    )
 
 
 def release(ledger: Path, email_key: str, reasons: Iterable[str], *, note: str, by: str) -> None:

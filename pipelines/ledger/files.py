@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 
+# Written into every line that may stand first in a file. What older formats lack is empty when they are read.
 FORMAT = 1
 
 
@@ -42,7 +43,10 @@ def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of the file in their order; a torn line is left out, a missing file is empty."""
+    """The records of the file in their order; a torn line is left out, a missing file is empty.
+
+    Raises `ConfigError` when a newer version of Enlist wrote it.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -52,7 +56,18 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             except ValueError:
                 continue
             if isinstance(record, dict):
+                raise_if_newer(path, record.get("format"))
                 yield record
+
+
+def raise_if_newer(path: Path, format_found: Any) -> None:
+    """Raise `ConfigError` when the file has lines in a format that only a newer version of Enlist understands."""
+    if isinstance(format_found, int) and format_found > FORMAT:
+        raise ConfigError(
+            f"a newer version of Enlist wrote it (format {format_found}; this version reads up to {FORMAT}).",
+            where=f"ledger/{path.name}",
+            do="Update Enlist: what it can't read it might forget, an opt-out among it.",
+        )
 
 
 def _is_torn(file: Any) -> bool:

@@ -3,12 +3,12 @@
 Belongs here: files to tables. Does not: writing the files, reading the tables.
 """
 
-from importlib.resources import files as resources
+from importlib import resources
 from pathlib import Path
 
 import duckdb
 
-from pipelines.ledger import consent, journal, objectors
+from pipelines.ledger import consent, files, journal, objectors
 
 TEXT_OF_A_PUSH = (
     *(
@@ -98,12 +98,14 @@ left join answers on sent.run_id = answers.run_id and sent.change_id = answers.c
 def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
     """Bring the ledger tables up to the files; returns whether there was anything new.
 
-    To be called inside a transaction: a journal is replaced whole, so that loading it again changes nothing.
+    To be called inside a transaction: a journal is replaced whole, so that loading it again changes nothing. Raises
+    `ConfigError` when a newer version of Enlist wrote one of the files.
     """
     known = dict(connection.execute("select path, bytes from ledger.files").fetchall())
     grown = [path for path in _paths(ledger) if known.get(path.name) != path.stat().st_size]
     if not grown:
         return False
+    _raise_if_newer(connection, grown)
     journals = [path for path in grown if path.parent == journal.folder_of(ledger)]
     if journals:
         _load_journals(connection, journals)
@@ -114,7 +116,7 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
     for path in grown:
         connection.execute("insert or replace into ledger.files values (?, ?)", [path.name, path.stat().st_size])
     for table in ("members", "suppressions"):
-        query = resources("pipelines.ledger").joinpath(f"{table}.sql").read_text(encoding="utf-8")
+        query = resources.files("pipelines.ledger").joinpath(f"{table}.sql").read_text(encoding="utf-8")
         connection.execute(f"delete from ledger.{table}")
         connection.execute(f"insert into ledger.{table} by name {query}")
     return True
@@ -123,6 +125,20 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
 def _paths(ledger: Path) -> list[Path]:
     journals = sorted(journal.folder_of(ledger).glob("*.ndjson"))
     return [path for path in [consent.path_of(ledger), objectors.path_of(ledger), *journals] if path.exists()]
+
+
+def _raise_if_newer(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+    # Nothing else of the lines is looked at: a newer format may have other columns under the same names.
+    found = connection.execute(
+        """
+        select filename, max(format)
+        from read_ndjson($paths, columns = {'format': 'BIGINT'}, ignore_errors = true, filename = true)
+        group by filename
+        """,
+        {"paths": [str(path) for path in paths]},
+    )
+    for name, format_found in found.fetchall():
+        files.raise_if_newer(Path(name), format_found)
 
 
 def _load_journals(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:

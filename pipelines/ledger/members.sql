@@ -55,7 +55,8 @@ folded as (
         max(happened_at) filter (presence <> 'here') as last_left_at,
         min(happened_at) filter (presence = 'here') as first_here_at,
         max(happened_at) filter (op in ('add', 'rename') and ended_by is null) as last_here_at,
-        arg_max(json_extract_string(after, '$.purge_after'), place) filter (presence is not null) as purge_after,
+        -- The last leaving counts, also when it started no clock: an older one must not go on.
+        arg_max_null(json_extract_string(after, '$.purge_after'), place) filter (presence is not null) as purge_after,
     from told
     group by sync, email_key
 )

@@ -20,7 +20,10 @@ campaigns as (
     inner join settings using (connection, audience_id)
 ),
 releases as (
-    select email_key, max(recorded_at) as released_at from ledger.consent_events where event = 'release' group by all
+    select email_key, max(recorded_at) as released_at
+    from ledger.consent_events
+    where event = 'release' and reason in ('release', 'bounced')
+    group by all
 ),
 -- The audience speaks for those it shows; who was archived or deleted afterwards said no all the same.
 shown as (

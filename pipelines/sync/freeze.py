@@ -5,16 +5,16 @@ Belongs here: freezing, counting. Does not: the diff (dbt's plan models), the ru
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
-from pipelines.providers.base import Traits
-from pipelines.sync import creating, plans, safety, stale
+from pipelines.providers.base import Op, Traits
+from pipelines.sync import creating, first_push, plans, safety, stale
 from pipelines.warehouse import rows
 
 # A row that the provider refused for good is held, not planned; see plan_holds.
@@ -28,7 +28,7 @@ CHECKSUM = (
 )
 REMOVALS = """
     (op in ('unsubscribe', 'archive') and reason <> 'purge_due')
-    or (op in ('leave', 'join') and reason not in ('new', 'returned', 'changed') and old_email_key is null)
+    or (op in ('leave', 'join') and reason not in ('new', 'returned', 'changed', 'undo') and old_email_key is null)
 """
 
 
@@ -37,23 +37,30 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
 
     To be called inside a transaction, after dbt built stage to plan.
     """
-    plan_id = f"{sync.sync}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    settings = rows(connection, f"select * from sync_{sync.sync}.settings")[0]
-    _copy_changes(connection, sync.sync, plan_id)
-    creates = creating.missing(connection, home, sync, plan_id)
     _renew_holds(connection, sync.sync)
     _renew_bad_emails(connection, sync.sync)
+    holds = _grouped(connection, "reason", "plan.holds where sync = ?", [sync.sync])
+    return freeze_rows(connection, home, sync, traits, DRAFT.format(sync=sync.sync), holds)
+
+
+def freeze_rows(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    sync: SyncConfig,
+    traits: Traits,
+    draft: str,
+    holds: Sequence[Mapping[str, object]] = (),
+) -> plans.Plan:
+    """Freeze the rows of any relation that is shaped like plan_changes, judged as every plan is; see `freeze`."""
+    plan_id = f"{sync.sync}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    settings = rows(connection, f"select * from sync_{sync.sync}.settings")[0]
+    _copy_changes(connection, sync.sync, plan_id, draft)
+    creates = creating.missing(connection, home, sync, plan_id)
     counts = _counts(connection, sync.sync, plan_id)
     facts = _facts(connection, home, sync)
     broken = safety.judge(counts, facts, sync.safety)
-    calls = _calls(connection, plan_id, traits)
-    connection.execute(
-        """
-        update plan.plans set status = 'superseded', status_at = ?
-        where sync = ? and status in ('pending', 'refused', 'applying', 'partly_applied')
-        """,
-        [clock.naive(clock.now()), sync.sync],
-    )
+    calls = _calls(connection, sync.sync, plan_id, traits)
+    _supersede(connection, sync.sync)
     counts_of_ops = _grouped(connection, "op, reason", "plan.changes where plan_id = ?", [plan_id])
     record: dict[str, Any] = {
         "plan_id": plan_id,
@@ -67,7 +74,7 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
         "audience_id": settings["audience_id"],
         "extracted_at": settings["extracted_at"],
         "counts": json.dumps(counts_of_ops),
-        "hold_counts": json.dumps(_grouped(connection, "reason", "plan.holds where sync = ?", [sync.sync])),
+        "hold_counts": json.dumps(list(holds)),
         "managed_count": counts.managed,
         "wanted_count": counts.wanted,
         "stranger_count": _strangers(connection, sync.sync),
@@ -91,7 +98,18 @@ def checksum(connection: duckdb.DuckDBPyConnection, plan_id: str) -> str:
     return str(connection.execute(CHECKSUM, [plan_id]).fetchall()[0][0])
 
 
-def _copy_changes(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str) -> None:
+def _supersede(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
+    """Nothing older is pushed any more."""
+    connection.execute(
+        """
+        update plan.plans set status = 'superseded', status_at = ?
+        where sync = ? and status in ('pending', 'refused', 'applying', 'partly_applied')
+        """,
+        [clock.naive(clock.now()), sync],
+    )
+
+
+def _copy_changes(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str, draft: str) -> None:
     connection.execute(
         f"""
         insert into plan.changes by name
@@ -101,7 +119,7 @@ def _copy_changes(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str
             row_number() over (order by step, email_key) as seq,
             $plan_id || ':' || seq as change_id,
             op, reason, email, email_key, old_email_key, contact_key, entity, owner, provider_id, before, after,
-        from {DRAFT.format(sync=sync)}
+        from {draft}
         """,
         {"plan_id": plan_id, "sync": sync},
     )
@@ -147,14 +165,19 @@ def _counts(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str) -> s
         connection,
         f"""
         with members as (
-            select email_key, bool_or({REMOVALS}) as is_removal, bool_or(op = 'add') as is_add
-            from plan.changes where plan_id = ? and not (op = 'archive' and reason = 'purge_due')
+            select
+                email_key,
+                bool_or({REMOVALS}) as is_removal,
+                bool_or(op = 'add') as is_add,
+                bool_or(op = 'archive' and reason = 'purge_due') as is_purge,
+            from plan.changes where plan_id = ?
             group by email_key
         )
         select
             count(*) filter (is_removal) as removals,
             count(*) filter (is_add and not is_removal) as adds,
-            count(*) filter (not is_add and not is_removal) as updates,
+            count(*) filter (not is_add and not is_removal and not is_purge) as updates,
+            count(*) filter (is_purge) as purges,
         from members
         """,
         [plan_id],
@@ -187,6 +210,7 @@ def _facts(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) 
     return safety.Facts(
         # A canary is no push of the sync yet: until a whole plan was sent, a person has to look.
         is_first_run=not last or bool(last[0]["only_parts"]),
+        first_left=first_push.left(connection, sync.sync),
         rows={source.entity: _row_count(connection, source.relation) for source in sync.sources},
         last_rows=last_rows,
         drift=stale.drift(connection, sync, str(last[0]["fields"] or "{}")) if last else (),
@@ -205,12 +229,13 @@ def _grouped(
     return rows(connection, query, parameters)
 
 
-def _calls(connection: duckdb.DuckDBPyConnection, plan_id: str, traits: Traits) -> int:
-    """How many calls the push will need: batched ops by the batch, tags and groups once for each name."""
+def _calls(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str, traits: Traits) -> int:
+    """How many calls the push will need: batched ops by the batch, those by label once for each name."""
+    present = int(connection.execute(f"select count(*) from sync_{sync}.plan_state where is_present").fetchall()[0][0])
     counted = rows(
         connection,
         """
-        with changes as (select *, coalesce(before, '{}') as had from plan.changes where plan_id = ?),
+        with changes as (select *, coalesce(before, '{}') as had from plan.changes where plan_id = $plan_id),
         labels as (
             select op, unnest(from_json(coalesce(
                 json_extract(case when op in ('tag', 'join') then after else had end, '$.tags'),
@@ -219,19 +244,19 @@ def _calls(connection: duckdb.DuckDBPyConnection, plan_id: str, traits: Traits) 
                 json_extract(case when op in ('tag', 'join') then had else after end, '$.tags'),
                 json_extract(case when op in ('tag', 'join') then had else after end, '$.groups')
             ), '["VARCHAR"]') as others
-            from changes where op in ('tag', 'untag')
+            from changes where list_contains($by_label, op)
         )
         select op, name, count(*) as count, false as is_single
         from labels where not list_contains(others, name) group by all
         union all
         select op, null, count(*), op = 'add' and before is not null
-        from changes where op not in ('tag', 'untag') group by op, op = 'add' and before is not null
+        from changes where not list_contains($by_label, op) group by op, op = 'add' and before is not null
         """,
-        [plan_id],
+        {"plan_id": plan_id, "by_label": sorted(traits.by_label)},
     )
     calls = 0
     for row in counted:
-        number = int(str(row["count"]))
-        is_batched = row["op"] in traits.batched and not row["is_single"]
-        calls += -(-number // traits.max_batch) if is_batched else number
+        number, op = int(str(row["count"])), cast("Op", row["op"])
+        members = number if op in traits.by_label else present + number
+        calls += number if row["is_single"] else traits.calls_for(op, number, members=members)
     return calls

@@ -8,17 +8,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import duckdb
 
 from pipelines import clock
+from pipelines.config.problems import nearest
 from pipelines.errors import ConfigError
-from pipelines.providers.base import Change
+from pipelines.providers.base import Change, Op
 from pipelines.sync.safety import Broken, unaccepted
 from pipelines.warehouse import rows
 
 Status = Literal["pending", "applying", "applied", "partly_applied", "superseded", "refused", "expired"]
+
+EXCLUDED = "excluded:"
+REASONS = (
+    *("new", "returned", "changed", "address_changed", "no_match", f"{EXCLUDED}NAME", "deleted_in_crm"),
+    *("opt_out_in_crm", "unmanaged", "purge_due", "undo"),
+    *("opted_out", "complained", "blocked", "erased", "bounced"),  # unsubscribed because of what another audience knows
+)
 
 
 @dataclass(frozen=True)
@@ -58,16 +66,28 @@ class Plan:
         return sum(int(count["count"]) for count in self.counts)
 
     @property
+    def is_undo(self) -> bool:
+        """Whether it takes a run back instead of following the CRM."""
+        return bool(self.counts) and all(count["reason"] == "undo" for count in self.counts)
+
+    @property
     def stopped_by(self) -> tuple[Broken, ...]:
         """The rules that it breaks and that nobody accepted."""
         return unaccepted(self.broken_rules, (acceptance["rule"] for acceptance in self.accepted))
 
 
 def get(connection: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:
-    """The plan with this id; `ConfigError` when there is none."""
+    """The plan with this id; `ConfigError` with the nearest one when there is none."""
     found = rows(connection, "select * from plan.plans where plan_id = ?", [plan_id])
     if not found:
-        raise ConfigError(f"there is no plan {plan_id}.", do="`enlist plans` lists those there are.")
+        known = [
+            str(row["plan_id"]) for row in rows(connection, "select plan_id from plan.plans order by created_at desc")
+        ]
+        close = nearest(plan_id, known)
+        raise ConfigError(
+            f"there is no plan {plan_id}.",
+            do=f"Did you mean {close}?" if close else "`enlist plans` lists those there are.",
+        )
     return _plan(found[0])
 
 
@@ -104,7 +124,14 @@ def accept(connection: duckdb.DuckDBPyConnection, plan: Plan, rules: Sequence[st
 def changes(
     connection: duckdb.DuckDBPyConnection, plan_id: str, *, op: str | None = None, reason: str | None = None
 ) -> list[dict[str, Any]]:
-    """The plan's rows in the order in which they are pushed, `before` and `after` as JSON text."""
+    """The plan's rows in the order in which they are pushed, `before` and `after` as JSON text.
+
+    Raises `ConfigError` for an op or a reason that no plan can have.
+    """
+    if op is not None:
+        _check_word("--op", op, get_args(Op))
+    if reason is not None and not reason.startswith(EXCLUDED):
+        _check_word("--reason", reason, REASONS)
     return rows(
         connection,
         """
@@ -114,6 +141,22 @@ def changes(
         """,
         [plan_id, op, reason],
     )
+
+
+def _check_word(option: str, word: str, known: Sequence[str]) -> None:
+    if word not in known:
+        close = nearest(word, known)
+        do = f"Did you mean {close}? " if close else ""
+        raise ConfigError(f"no change has {word!r}.", where=option, do=f"{do}Possible are: {', '.join(known)}.")
+
+
+def runs_of(connection: duckdb.DuckDBPyConnection, plan_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The runs that sent something of each plan, the newest first."""
+    found: dict[str, list[str]] = {}
+    query = "select plan_id, run_id from ledger.runs where list_contains(?, plan_id) order by started_at desc"
+    for row in rows(connection, query, [list(plan_ids)]):
+        found.setdefault(str(row["plan_id"]), []).append(str(row["run_id"]))
+    return found
 
 
 def by_op(planned: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:

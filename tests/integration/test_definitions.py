@@ -32,6 +32,7 @@ GROUPS = {
         "auditcase_mailchimp/stage/stage_members",
         "auditcase_mailchimp/stage/stage_suppressions",
         "auditcase_mailchimp/stats/campaigns",
+        "auditcase_mailchimp/stats/domains",
         "auditcase_mailchimp/stats/events",
         "auditcase_mailchimp/stats/link_clicks",
         "auditcase_mailchimp/stats/links",

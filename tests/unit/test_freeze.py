@@ -13,7 +13,9 @@ import pytest
 from plan_world import MAILCHIMP, World, person
 
 from pipelines.errors import ConfigError
-from pipelines.sync import plans
+from pipelines.ledger.journal import Journal
+from pipelines.providers.base import Outcome
+from pipelines.sync import first_push, plans
 from pipelines.sync.freeze import checksum, freeze
 from pipelines.sync.plans import Plan
 from pipelines.warehouse import rows
@@ -276,15 +278,46 @@ def test_a_renamed_member_is_an_update_whatever_happens_to_their_groups(make: Ma
     assert "max_removals" not in found
 
 
-def test_purges_that_are_due_have_no_part_in_the_limits_of_removals(make: Make) -> None:
-    """Design, section 4: they were counted when they left."""
+def test_purges_that_are_due_have_a_limit_of_their_own(make: Make) -> None:
+    """Design, section 4: they were counted as removals when they left; now they are held against max_removals alone."""
     world = make(safety=STRICT, on_exit={"do": "unsubscribe", "then": "archive", "after_days": 60})
     crowd(world)
     pushed(world)
     world.drop("anna")
     pushed(world)
     world.later(days=61)
-    assert not {"max_removals", "max_updates", "max_adds"} & set(broken(world))
+    found = broken(world)
+    assert found["max_removals"] == "1 purges of 3 managed members; 0 are allowed."
+    assert not {"max_updates", "max_adds"} & set(found)
+
+
+def run_of(world: World, *, planned: int, sent: int, is_part: bool = False) -> None:
+    """A push whose journal breaks off after so many of its changes were applied."""
+    world.later(minutes=1)
+    names = [f"p{number}" for number in range(sent)]
+    journal = Journal(
+        world.ledger, f"run-{world.now:%H%M}", sync="people", plan_id="p", planned=planned, is_part=is_part
+    )
+    journal.sending({"change_id": name, "email_key": name, "op": "add", "sync": "people"} for name in names)
+    journal.outcomes([Outcome(name, "applied") for name in names])
+    world.members()
+
+
+def test_what_a_broken_off_first_push_left_may_be_added_without_asking_again(make: Make) -> None:
+    """Design, section 5: a person accepted the first plan; canaries apart, until a push did all it had to."""
+    world = make(safety=STRICT)
+    assert first_push.left(world.database, "people") == 0
+    run_of(world, planned=3, sent=3, is_part=True)
+    assert first_push.left(world.database, "people") == 0, "a canary"
+    run_of(world, planned=9, sent=4)
+    assert first_push.left(world.database, "people") == 5
+    world.want(*(person(f"n{number}") for number in range(5)))
+    assert not {"first_run", "max_adds"} & set(broken(world))
+    world.want(person("n5"))
+    assert broken(world)["max_adds"] == "6 adds of 0 managed members; 0 are allowed."
+    run_of(world, planned=5, sent=5)
+    run_of(world, planned=7, sent=1)
+    assert first_push.left(world.database, "people") == 0, "the first push is long done"
 
 
 def test_predicted_calls_know_what_travels_together(make: Make) -> None:

@@ -109,6 +109,79 @@ def test_a_file_that_can_not_be_written_stops_everything(tmp_path: Path) -> None
     assert (caught.value.where, "Nothing is sent" in caught.value.do) == ("ledger/a.ndjson", True)
 
 
+@pytest.mark.parametrize("name", ["consent.ndjson", "pushes/r9.ndjson"])
+def test_a_file_of_a_newer_version_is_refused_with_a_sentence(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    """What can't be read might be forgotten; nothing is loaded, and nothing sent, before that is settled."""
+    pushed(tmp_path, "r1", add("p:1", "anna"))
+    line = {"line": "run", "run_id": "r9", "format": files.FORMAT + 1, "email_key": {"any": "shape"}}
+    files.append(tmp_path / name, [line])
+    with pytest.raises(ConfigError, match="a newer version of Enlist wrote it") as caught:
+        load.load(database, tmp_path)
+    assert (caught.value.where, caught.value.exit_code) == (f"ledger/{Path(name).name}", 2)
+    assert "Update Enlist" in caught.value.do
+    assert tables(database)["pushes"] == []
+    with pytest.raises(ConfigError, match="newer version"):
+        list(files.read(tmp_path / name))
+
+
+def test_a_journal_of_an_older_version_is_read(tmp_path: Path, database: duckdb.DuckDBPyConnection) -> None:
+    """The first lines that ever were written knew neither canaries nor the look back, and had no format."""
+    place = {"run_id": "r1", "plan_id": "p", "sync": "people", "connection": "chimp", "audience_id": "A1"}
+    moment = {"written_at": "2026-11-20T10:00:00+00:00"}
+    sending = {**add("p:1", "anna", FNAME="Anna"), **place, **moment, "seq": 2, "line": "sending"}
+    for name in ("reason", "owner", "old_email_key", "provider_id"):
+        del sending[name]
+    lines = [
+        {**place, **moment, "seq": 1, "line": "run"},
+        sending,
+        {"run_id": "r1", **moment, "seq": 3, "line": "outcome", "change_id": "p:1", "outcome": "applied"},
+        {"run_id": "r1", **moment, "seq": 4, "line": "end"},
+    ]
+    files.append(journal.folder_of(tmp_path) / "r1.ndjson", lines)
+    load.load(database, tmp_path)
+    assert json.loads(members(database)["anna"]["sent"])["fields"] == {"FNAME": "Anna"}
+    (run,) = tables(database)["runs"]
+    assert (run["is_part"], run["ended_at"] is not None) == (False, True)
+
+
+def test_wherever_a_crash_tears_the_last_line_nothing_before_it_is_lost(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection
+) -> None:
+    """At every byte, also within a letter of several bytes; what is written after it counts again."""
+    consent.record(tmp_path, [event("opt_out", "anna"), event("opt_out", "zoë")])
+    path = consent.path_of(tmp_path)
+    first, last = path.read_bytes().splitlines(keepends=True)
+    cuts = {*range(0, len(last), 7), last.index("ë".encode()) + 1, len(last) - 1}
+    for cut in sorted(cuts):
+        path.write_bytes(first + last[:cut])
+        consent.record(tmp_path, [event("block", "carl", source="admin")])
+        database.execute("delete from ledger.files")
+        load.load(database, tmp_path)
+        keys = [row["email_key"] for row in rows(database, "select email_key from ledger.consent_events order by seq")]
+        whole = ["zoë@b.example"] if cut == len(last) - 1 else []
+        assert keys == ["anna@b.example", *whole, "carl@b.example"]
+
+
+def test_what_was_found_out_after_an_answer_is_what_counts(tmp_path: Path, database: duckdb.DuckDBPyConnection) -> None:
+    """The look back after a push: a second outcome of the same change, in the same journal."""
+    written = Journal(tmp_path, "r1", sync="people", plan_id="p", planned=2)
+    written.sending([add("p:1", "anna", NOTE="x"), add("p:2", "bert", NOTE="x")])
+    written.outcomes([Outcome("p:1", "applied", kept={"fields": {"NOTE": "x"}}), Outcome("p:2", "applied")])
+    written.outcomes([Outcome("p:1", "refused", "not_kept"), Outcome("p:2", "applied", kept={"fields": {"NOTE": "X"}})])
+    written.end(calls=1, left=0, is_read_back=True)
+    load.load(database, tmp_path)
+    first = tables(database)
+    assert [(push["outcome"], push["code"]) for push in first["pushes"]] == [("refused", "not_kept"), ("applied", None)]
+    found = members(database)
+    assert set(found) == {"bert"}
+    assert json.loads(found["bert"]["kept"])["fields"] == {"NOTE": "X"}
+    database.execute("delete from ledger.files")
+    load.load(database, tmp_path)
+    assert tables(database) == first
+
+
 def test_a_missing_file_is_an_empty_one(tmp_path: Path) -> None:
     assert list(files.read(tmp_path / "none.ndjson")) == []
 

@@ -125,6 +125,17 @@ def test_after_a_release_the_soft_bounces_are_counted_from_nought(world: Mailing
     assert told(world.sync_once()) == ([("unsubscribe", "anna", "bounced")], {("anna", "bounced")})
 
 
+def test_a_release_of_a_block_by_hand_leaves_the_count_of_soft_bounces_alone(world: Mailing) -> None:
+    soft(world, 2)
+    world.campaign(anna="soft")
+    world.says("block", "anna", source="admin", reason="blocked")
+    world.later(days=2)
+    world.sync_once()
+    world.says("release", "anna", source="admin", reason="blocked")
+    world.campaign(anna="soft")
+    assert world.sync_once().held == {("anna", "bounced")}
+
+
 def test_a_complaint_is_remembered_as_one_beside_the_opt_out_that_the_provider_makes_of_it(world: Mailing) -> None:
     world.campaign(anna=None, bert=None)
     world.reacts("anna", "complaint")

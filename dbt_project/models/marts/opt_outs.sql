@@ -1,4 +1,5 @@
--- Who said no, when, and to which campaign. All that is told between two releases of an address is one opt-out.
+-- Who said no, when, and to which campaign. All that is told between two releases of an address is one opt-out; a
+-- release that names another reason, such as a block, is none.
 with told as (
     select
         seq,
@@ -9,9 +10,12 @@ with told as (
         case when reason <> 'opted_out' then reason end as reason,
         note,
         coalesce(happened_at, recorded_at) as happened_at,
-        max(case when event = 'release' then recorded_at end) over same_address as released_at,
-        count(*) filter (event = 'release') over same_address as releases,
-    from {{ source('ledger', 'consent_events') }}
+        max(case when is_release then recorded_at end) over same_address as released_at,
+        count(*) filter (is_release) over same_address as releases,
+    from (
+        select *, event = 'release' and reason in ('release', 'opted_out') as is_release
+        from {{ source('ledger', 'consent_events') }}
+    ) as events
     window same_address as (partition by email_key order by seq rows unbounded preceding)
 ),
 

@@ -1,0 +1,294 @@
+"""One person's whole story, from the CRM record and the rule that decided to the last click.
+
+Belongs here: gathering it from the tables, as far as they exist. Does not: drawing it (cli/explaining.py), words for
+rules (rules.py).
+
+A person is the records that had the address and the other addresses of those records, so that a changed address
+breaks no story. Values of secret fields are never shown, not even as hashes.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from pipelines.config import Home, SyncConfig
+from pipelines.quality.addresses import Verdict
+from pipelines.sync import purges, rules
+from pipelines.warehouse import has_table, rows
+
+HIDDEN = "(secret)"
+HASH = "md5:"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is meant: the addresses (the one that was asked for first) and the CRM records, (entity, contact_key)."""
+
+    email_keys: tuple[str, ...]
+    records: tuple[tuple[str, str], ...]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """For queries over IS_MEANT."""
+        return {"email_keys": list(self.email_keys), "records": [f"{entity}\n{key}" for entity, key in self.records]}
+
+
+IS_RECORD = "list_contains($records, entity || chr(10) || contact_key)"
+IS_MEANT = f"(list_contains($email_keys, email_key) or {IS_RECORD})"
+
+
+def explain(connection: duckdb.DuckDBPyConnection, home: Home, address: Verdict) -> Row:
+    """Everything that is known about an address, as far as there are tables of it; ready for JSON.
+
+    Keys: is_known, address, email_keys, syncs, suppressions, consent_events, plans, pushes, campaigns, links.
+    """
+    person = find(connection, home, address.email_key or "")
+    secrets = {name for sync in home.syncs.values() for name in sync.secret_names}
+    story: Row = {
+        "address": {name: getattr(address, name) for name in ("email_key", "verdict", "rule", "detail", "suggestion")},
+        "email_keys": list(person.email_keys),
+        "syncs": [_sync(connection, home, name, person, secrets) for name in _sync_names(connection, home)],
+        "suppressions": _of_addresses(connection, person, SUPPRESSIONS),
+        "consent_events": _of_addresses(connection, person, CONSENT),
+        "plans": _readable(rows(connection, PLANS, {"email_keys": list(person.email_keys)}), secrets),
+        "pushes": _readable(rows(connection, PUSHES, {"email_keys": list(person.email_keys)}), secrets),
+        "campaigns": _of_addresses(connection, person, CAMPAIGNS, needs=("sends", "campaigns")),
+        "links": _of_addresses(connection, person, LINKS, needs=("link_clicks", "campaigns")),
+    }
+    story["syncs"] = [one for one in story["syncs"] if one["is_known"]]
+    kinds = ("syncs", "suppressions", "consent_events", "plans", "pushes", "campaigns")
+    return {"is_known": any(story[kind] for kind in kinds), **story}
+
+
+def find(connection: duckdb.DuckDBPyConnection, home: Home, email_key: str) -> Person:
+    """The records that have or had the address, and the addresses that these have or had."""
+    known = " union all ".join(
+        [
+            "select entity, contact_key, email_key from ledger.pushes where outcome not in ('refused', 'left')",
+            "select entity, contact_key, old_email_key from ledger.pushes where old_email_key is not null",
+            *(
+                f"select entity, contact_key, email_key from sync_{name}.map_records"
+                for name in _sync_names(connection, home)
+                if has_table(connection, f"sync_{name}", "map_records")
+            ),
+        ]
+    )
+    found = rows(
+        connection,
+        f"""
+        with known as (select distinct * from ({known}) where contact_key is not null and email_key is not null)
+        select known.* from known
+        semi join (select * from known where email_key = ?) as meant using (entity, contact_key)
+        order by all
+        """,
+        [email_key],
+    )
+    others = dict.fromkeys(str(row["email_key"]) for row in found if row["email_key"] != email_key)
+    records = dict.fromkeys((str(row["entity"]), str(row["contact_key"])) for row in found)
+    return Person((email_key, *others), tuple(records))
+
+
+def places_of(connection: duckdb.DuckDBPyConnection, home: Home, email_key: str) -> list[Row]:
+    """The address in each sync's audience: {sync, connection, audience_id, status, left_by}, where it is or was."""
+    found = []
+    for name in home.syncs:
+        if has_table(connection, f"sync_{name}", "stage_members"):
+            found += rows(connection, PLACE.format(sync=name), {"sync": name, "email_key": email_key})
+    return found
+
+
+PLACE = """
+with settings as (select * from sync_{sync}.settings),
+asked as (select $email_key as email_key)
+select
+    $sync as sync, settings.connection, settings.audience_id,
+    -- What we did since the audience was read is not in what was read.
+    case when ledger.members.left_at > settings.extracted_at
+        then case left_by when 'archive' then 'archived' when 'unsubscribe' then 'unsubscribed' end
+        when ledger.members.left_at is null and ledger.members.joined_at > settings.extracted_at then 'subscribed'
+        else present.status
+    end as status,
+    ledger.members.left_by,
+from asked
+cross join settings
+left join sync_{sync}.stage_members as present using (email_key)
+left join ledger.members on ledger.members.sync = settings.sync
+    and ledger.members.audience_id = settings.audience_id and ledger.members.email_key = asked.email_key
+where present.email_key is not null or ledger.members.email_key is not null
+"""
+SUPPRESSIONS = """
+select email_key, reason, scope, connection, audience_id, source, since, released_at, released_by, note
+from ledger.suppressions where list_contains($email_keys, email_key) order by since, reason
+"""
+CONSENT = """
+select email_key, happened_at, event, reason, scope, connection, audience_id, source, recorded_at, recorded_by, note
+from ledger.consent_events where list_contains($email_keys, email_key) order by happened_at, seq
+"""
+PLANS = """
+select plan_id, changes.sync, created_at, status, op, reason, email_key, before, after
+from plan.changes as changes inner join plan.plans using (plan_id)
+where list_contains($email_keys, email_key) or list_contains($email_keys, old_email_key)
+order by created_at, plan_id, seq
+"""
+PUSHES = """
+select
+    happened_at, run_id, plan_id, sync, op, reason, email_key, old_email_key, outcome, code, detail, remedy, can_retry,
+    attempts, before, after,
+from ledger.pushes
+where list_contains($email_keys, email_key) or list_contains($email_keys, old_email_key)
+order by happened_at, run_id, seq
+"""
+CAMPAIGNS = """
+select
+    sends.email_key, connection, campaign_id, campaigns.name, campaigns.sent_at, times_sent, delivered, sends.opens,
+    sends.clicks, first_opened_at, last_opened_at, first_clicked_at, last_clicked_at, bounce, opted_out, complained,
+from marts.sends as sends inner join marts.campaigns as campaigns using (connection, campaign_id)
+where list_contains($email_keys, sends.email_key) order by campaigns.sent_at
+"""
+LINKS = """
+select clicked.email_key, connection, campaign_id, campaigns.name, url, clicked.clicks, first_clicked_at,
+from marts.link_clicks as clicked inner join marts.campaigns as campaigns using (connection, campaign_id)
+where list_contains($email_keys, clicked.email_key) order by first_clicked_at
+"""
+RECORDS = f"""
+select entity, contact_key, owner, address as email, email_key, eligibility, verdict, detail, suggestion,
+from sync_{{sync}}.map_records as records
+where {IS_MEANT}
+order by entity_order, contact_key
+"""
+WINNERS = f"""
+select entity, contact_key, winner_entity, winner_contact_key, winner_owner
+from sync_{{sync}}.map_duplicates where rank > 1 and {IS_MEANT}
+"""
+WANTED = """
+select email_key, fields, tags, groups from sync_{sync}.map_wanted where list_contains($email_keys, email_key)
+"""
+PRESENT = """
+select email_key, provider_id, status, fields, tags, groups, opt_out_reason, joined_at, changed_at
+from sync_{sync}.stage_members where list_contains($email_keys, email_key)
+"""
+MEMBERS = """
+select connection, audience_id, email_key, entity, contact_key, provider_id, sent, kept, left_by, joined_at, left_at,
+    purge_after,
+from ledger.members where sync = $sync and list_contains($email_keys, email_key)
+"""
+HOLDS = f"""
+select email_key, entity, contact_key, reason, detail, first_seen_at, last_seen_at
+from plan.holds where sync = $sync and {IS_MEANT} order by first_seen_at, reason
+"""
+
+
+def _sync_names(connection: duckdb.DuckDBPyConnection, home: Home) -> list[str]:
+    """The home's syncs, and those whose file is gone but whose story is not."""
+    gone = rows(connection, "select distinct sync from ledger.runs where sync is not null order by sync")
+    return list(dict.fromkeys([*home.syncs, *(str(row["sync"]) for row in gone)]))
+
+
+def _sync(connection: duckdb.DuckDBPyConnection, home: Home, name: str, person: Person, secrets: set[str]) -> Row:
+    sync = home.syncs.get(name)
+    keys = {"email_keys": list(person.email_keys)}
+    records = _records(connection, home, name, person)
+    wanted = _by_key(_table(connection, name, "map_wanted", WANTED, keys), secrets)
+    present = _by_key(_table(connection, name, "stage_members", PRESENT, keys), secrets)
+    managed = _by_key(rows(connection, MEMBERS, {"sync": name, **keys}), secrets)
+    holds = rows(connection, HOLDS, {"sync": name, **person.parameters})
+    clocks = purges.waiting(connection, sync) if sync else {}
+    settings = _table(connection, name, "settings", "select * from sync_{sync}.settings", None)
+    place = settings[0] if settings else next(iter(managed.values()), {})
+    members = [
+        {
+            **{"email_key": key, "wanted": wanted.get(key), "ledger": managed.get(key), "provider": present.get(key)},
+            "purge_after": clocks.get(key),
+        }
+        for key in person.email_keys
+        if key in wanted or key in managed or key in present
+    ]
+    return {
+        **{"sync": name, "is_detached": sync is None, "is_known": bool(records or members or holds)},
+        **{"connection": place.get("connection"), "audience_id": place.get("audience_id")},
+        **{"read_at": place.get("extracted_at"), "sent_since": _sent_since(connection, name, person, place)},
+        **{"records": records, "members": members, "holds": holds},
+        "clock_stopped_because": _why_stopped(sync, managed, clocks),
+    }
+
+
+def _sent_since(connection: duckdb.DuckDBPyConnection, name: str, person: Person, place: Row) -> int:
+    """How many changes of the person went out after the audience was read."""
+    query = """
+        select count(*) from ledger.pushes
+        where sync = ? and list_contains(?, email_key) and happened_at > ?
+            and outcome in ('applied', 'sending', 'failed')
+    """
+    found = connection.execute(query, [name, list(person.email_keys), place.get("extracted_at")]).fetchall()
+    return int(found[0][0])
+
+
+def _records(connection: duckdb.DuckDBPyConnection, home: Home, name: str, person: Person) -> list[Row]:
+    """The CRM records of the person with the rule that decided about each."""
+    found = _table(connection, name, "map_records", RECORDS, person.parameters)
+    winners = {
+        (row["entity"], row["contact_key"]): row
+        for row in _table(connection, name, "map_duplicates", WINNERS, person.parameters)
+    }
+    return [
+        {**record, "because": rules.because(connection, home, name, record, winners.get(_key(record)))}
+        for record in found
+    ]
+
+
+def _key(record: Mapping[str, Any]) -> tuple[Any, Any]:
+    return record["entity"], record["contact_key"]
+
+
+def _why_stopped(sync: SyncConfig | None, managed: Mapping[str, Row], clocks: Mapping[str, Any]) -> str | None:
+    """Why somebody who was given a date is not purged on it."""
+    dated = [key for key, member in managed.items() if member["purge_after"] and key not in clocks]
+    if not dated:
+        return None
+    if sync is None or sync.on_exit.then != "archive":
+        return "the sync no longer says `on_exit.then: archive`"
+    return "the person is wanted or subscribed again, gone at the provider, or blocked by hand"
+
+
+def _of_addresses(
+    connection: duckdb.DuckDBPyConnection, person: Person, query: str, needs: Sequence[str] = ()
+) -> list[Row]:
+    if not all(has_table(connection, "marts", table) for table in needs):
+        return []
+    return rows(connection, query, {"email_keys": list(person.email_keys)})
+
+
+def _table(connection: duckdb.DuckDBPyConnection, sync: str, table: str, query: str, parameters: object) -> list[Row]:
+    """The answer of a sync's table, nothing while there is none."""
+    return rows(connection, query.format(sync=sync), parameters) if has_table(connection, f"sync_{sync}", table) else []
+
+
+def _by_key(found: Iterable[Row], secrets: set[str]) -> dict[str, Row]:
+    """Rows by email_key, JSON read and without secrets."""
+    return {row["email_key"]: row for row in _readable(found, secrets)}
+
+
+def _readable(found: Iterable[Row], secrets: set[str]) -> list[Row]:
+    parsed = ("fields", "sent", "kept", "before", "after")
+    return [
+        {
+            name: without_secrets(json.loads(value), secrets) if name in parsed and isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in found
+    ]
+
+
+def without_secrets(value: Any, secrets: set[str]) -> Any:
+    """The same value with secret fields only named; also those of a sync whose file is gone, by their hash."""
+    if isinstance(value, dict):
+        return {
+            name: HIDDEN if name in secrets and item else without_secrets(item, secrets) for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secrets(item, secrets) for item in value]
+    return HIDDEN if isinstance(value, str) and value.startswith(HASH) else value
