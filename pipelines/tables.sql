@@ -92,6 +92,8 @@ create table if not exists plan.plans (
     safe boolean, broken_rules text, accepted text, status text, status_at timestamp
 );
 alter table plan.plans add column if not exists creates text;
+alter table plan.plans add column if not exists standing text;
+alter table plan.plans add column if not exists parked_count bigint;
 -- one row per member and op in a frozen plan
 create table if not exists plan.changes (
     plan_id text, sync text, seq bigint, change_id text, op text, reason text, email text, email_key text,

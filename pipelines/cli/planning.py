@@ -18,6 +18,13 @@ FATES = {
     "superseded": "A newer plan took its place: it will not be pushed.",
     "expired": "It is stale: it will not be pushed.",
 }
+STANDINGS = {
+    "ours": "managed by this sync already",
+    "adopted": "the CRM wants them: ours from now on",
+    "held": "the CRM wants them, but they are out: held",
+    "not_wanted": "in the CRM, but not wanted: left alone",
+    "not_in_crm": "not in the CRM: left alone",
+}
 PLANNING = ("extract", "check", "stage", "map", "plan")
 
 
@@ -57,7 +64,8 @@ def described(made: "Plan") -> dict[str, Any]:
             name: getattr(made, name)
             for name in ("plan_id", "sync", "created_at", "status", "safe", "calls", "seconds")
         },
-        **{name: getattr(made, name) for name in ("managed_count", "wanted_count", "stranger_count")},
+        **{name: getattr(made, name) for name in ("managed_count", "wanted_count", "stranger_count", "parked_count")},
+        "standing": list(made.standing),
         "changes": made.size,
         "creates": list(made.creates),
         "counts": list(made.counts),
@@ -78,10 +86,27 @@ def show_plan(output: Output, made: "Plan", *, with_verdict: bool = True) -> Non
     for one in made.creates:
         output.say(f"{one['what'].capitalize()} {escape(one['name'])} is made first.")
     _show_holds(output, made.hold_counts)
-    if made.stranger_count:
+    if any(rule.rule == "first_run" for rule in made.broken_rules):
+        _show_standing(output, made.standing)
+    elif made.stranger_count:
         output.say(f"Not ours and left alone: {counted(made.stranger_count, 'member')} of the audience.")
+    if made.parked_count:
+        output.say(
+            f"Parked: {counted(made.parked_count, 'member')}, still subscribed at the provider; "
+            "leave their group out of every campaign."
+        )
     if with_verdict and made.size:
         _show_verdict(output, made)
+
+
+def _show_standing(output: Output, standing: Sequence[Mapping[str, Any]]) -> None:
+    """Who is in the audience before the first push, and what becomes of them (A6)."""
+    if not standing:
+        output.say("The audience is empty.")
+        return
+    output.say("Already in the audience:")
+    told = [{**row, "fate": STANDINGS[row["standing"]]} for row in standing]
+    output.table(told, {"status": "status", "members": "members", "fate": "what the sync makes of them"})
 
 
 def _show_holds(output: Output, holds: Sequence[Mapping[str, Any]]) -> None:

@@ -26,6 +26,10 @@ LAST_RUN = """
 CHECKSUM = (
     "select md5(coalesce(string_agg(md5(changes::text), '' order by seq), '')) from plan.changes where plan_id = ?"
 )
+STANDING = """
+    select standing, status, members from sync_{sync}.plan_standing
+    order by list_position(['ours', 'adopted', 'held', 'not_wanted', 'not_in_crm'], standing), status
+"""
 REMOVALS = """
     (op in ('unsubscribe', 'archive') and reason <> 'purge_due')
     or (op in ('leave', 'join') and reason not in ('new', 'returned', 'changed', 'undo') and old_email_key is null)
@@ -78,6 +82,8 @@ def freeze_rows(
         "managed_count": counts.managed,
         "wanted_count": counts.wanted,
         "stranger_count": _strangers(connection, sync.sync),
+        "parked_count": _parked(connection, sync.sync),
+        "standing": json.dumps(rows(connection, STANDING.format(sync=sync.sync))),
         "source_rows": json.dumps(dict(facts.rows)),
         "creates": json.dumps(creates),
         "calls": calls + len(creates),
@@ -200,6 +206,16 @@ def _seconds_per_call(home: Home, sync: SyncConfig, traits: Traits) -> float:
 
 def _strangers(connection: duckdb.DuckDBPyConnection, sync: str) -> int:
     query = f"select count(*) from sync_{sync}.plan_state where is_present and not is_known and not is_wanted"
+    return int(connection.execute(query).fetchall()[0][0])
+
+
+def _parked(connection: duckdb.DuckDBPyConnection, sync: str) -> int:
+    """Members in the group that `on_exit: move_to` names: the provider still has them as subscribed (Z10)."""
+    query = f"""
+        select count(*) from sync_{sync}.stage_members as members
+        cross join sync_{sync}.settings
+        where members.status = 'subscribed' and list_contains(members.groups, settings.exit_group)
+    """
     return int(connection.execute(query).fetchall()[0][0])
 
 

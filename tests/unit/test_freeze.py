@@ -105,6 +105,27 @@ def test_private_members_are_counted_as_left_alone(make: Make) -> None:
     assert frozen(world).stranger_count == 1
 
 
+def test_a_plan_says_who_was_in_the_audience_when_it_was_made(make: Make) -> None:
+    """A6: what is there already, what collides, what is left alone."""
+    world = make()
+    world.have("private")
+    world.have("anna", "unsubscribed")
+    world.want(person("anna"))
+    assert frozen(world).standing == (
+        {"standing": "held", "status": "unsubscribed", "members": 1},
+        {"standing": "not_in_crm", "status": "subscribed", "members": 1},
+    )
+
+
+def test_a_plan_counts_who_is_parked_and_still_subscribed(make: Make) -> None:
+    """Z10."""
+    world = make(on_exit={"do": "move_to", "group": "Interests: esclusi"})
+    world.have("anna", groups=["Interests: esclusi"])
+    world.have("bert", "unsubscribed", groups=["Interests: esclusi"])
+    world.want(person("carl"))
+    assert frozen(world).parked_count == 1
+
+
 def test_the_verdict_is_part_of_the_plan(make: Make) -> None:
     world = make()
     world.want(person("anna"))
