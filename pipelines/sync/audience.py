@@ -18,6 +18,7 @@ from pipelines.providers.base import Audience, MergeField, Provider
 from pipelines.providers.loading import record_audience
 from pipelines.sync import settings
 from pipelines.sync.members import Members
+from pipelines.sync.naming import name_fields
 from pipelines.sync.pending import refuse_pending
 from pipelines.warehouse import Warehouse
 
@@ -44,6 +45,7 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     account = provider.account()
     audience = find(provider, home, sync) or _create(provider, home, sync)
     pins.pin(home.ledger, sync.sync, sync.to.connection, account.account_id, audience.audience_id, audience.name)
+    name_fields(home, warehouse, provider, sync, audience.audience_id)
     merge_fields = provider.merge_fields(audience.audience_id)
     if not sync.to.create_fields:
         check_fields(merge_fields, home, sync, audience)

@@ -15,6 +15,7 @@ from pipelines.ledger import pins
 from pipelines.providers.base import Audience, MergeField, Provider
 from pipelines.providers.loading import connected
 from pipelines.sync.audience import check_fields, find, resolve
+from pipelines.sync.naming import name_fields
 from pipelines.sync.pending import refuse_pending
 from pipelines.warehouse import Warehouse, has_table, rows
 
@@ -46,6 +47,7 @@ def examine(home: Home, sync: SyncConfig) -> Examination:
             notes.append(f"the audience {sync.to.audience} is made by the first plan")
             return Examination((), tuple(notes))
         audience = resolve(provider, home, sync)
+        name_fields(home, Warehouse(home), provider, sync, audience.audience_id)
         merge_fields = provider.merge_fields(audience.audience_id)
         if not sync.to.create_fields:
             check_fields(merge_fields, home, sync, audience)

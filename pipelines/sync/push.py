@@ -7,23 +7,29 @@ One connection to the warehouse is never held across a call: it is opened before
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import md5
 from typing import Any
 
+from pipelines import clock
 from pipelines.config import Home, SyncConfig
-from pipelines.errors import EnlistError, Interrupted, StalePlan, UnsafePlan
+from pipelines.errors import EnlistError, Interrupted, ProviderError, StalePlan, UnsafePlan
 from pipelines.ledger import load as ledger
 from pipelines.ledger.journal import Journal
-from pipelines.providers.base import Member, Provider
-from pipelines.providers.secrets import conceal
-from pipelines.quality import addresses
-from pipelines.sync import creating, plans, stale
+from pipelines.providers.base import Provider
+from pipelines.sync import creating, plans, readback, stale
 from pipelines.sync.freeze import checksum
+from pipelines.sync.naming import name_fields
 from pipelines.sync.plans import Plan
+from pipelines.sync.rereading import Rereading
 from pipelines.sync.sending import Result, Row, Sender
 from pipelines.warehouse import Warehouse, rows
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,31 @@ class Push:
         self._raise_if_unsafe(plan)
         planned, secrets = self._read_rows(plan)
         if not planned:
-            self._finish(plan, is_whole=not self._is_part)
+            if not self._is_part:
+                self._finish(plan, is_whole=True)
             return result
-        moved = self._moved_rows(plan, planned)
-        self._send(plan, planned, moved, secrets, result)
+        rereading = Rereading(self.provider, plan.audience_id, self.sync, planned)
+        with self._expiring(plan):
+            fields = self._fields_now(plan)
+            lookout = _Lookout(rereading, plan.extracted_at)
+            moved = lookout.moved(planned)
+            self._raise_if_too_many(plan, moved, len(planned))
+        creating.create(self.provider, plan.audience_id, plan.creates)
+        sender = Sender(
+            self.provider, plan, self._open_journal(plan, len(planned), fields), result, secrets, lookout.moved
+        )
+        self._send(plan, planned, moved, sender, rereading)
         return result
+
+    @contextmanager
+    def _expiring(self, plan: Plan) -> Iterator[None]:
+        """Mark the plan as expired when it turns out to be stale."""
+        try:
+            yield
+        except StalePlan:
+            with self.warehouse.transaction() as connection:
+                plans.set_status(connection, plan.plan_id, "expired")
+            raise
 
     def _accepted_plan(self) -> Plan:
         with self.warehouse.transaction() as connection:
@@ -98,7 +124,7 @@ class Push:
         with self.warehouse.transaction() as connection:
             plans.set_status(connection, plan.plan_id, "refused")
         sentences = " ".join(rule.sentence for rule in plan.stopped_by)
-        flags = " ".join(f"--accept {rule.rule}" for rule in plan.stopped_by if rule.acceptable)
+        flags = " ".join(dict.fromkeys(f"--accept {rule.rule}" for rule in plan.stopped_by if rule.acceptable))
         can_accept = all(rule.acceptable for rule in plan.stopped_by)
         do = f"Look at it with `enlist show {plan.plan_id}`"
         do += f", then push it with {flags}." if can_accept else "; nothing lifts this rule."
@@ -106,20 +132,8 @@ class Push:
 
     def _read_rows(self, plan: Plan) -> tuple[Sequence[Row], Mapping[str, Mapping[str, str]]]:
         """The rows to send now, and the clear values of secret fields by email_key."""
-        with self.warehouse.transaction() as connection:
-            try:
-                stale.raise_if_stale(
-                    plan,
-                    self.home,
-                    self.sync,
-                    fields_hash_now=stale.fields_hash(connection, self.sync),
-                    checksum_now=checksum(connection, plan.plan_id),
-                )
-            except StalePlan:
-                plans.set_status(connection, plan.plan_id, "expired")
-                connection.commit()
-                connection.begin()
-                raise
+        with self._expiring(plan), self.warehouse.transaction() as connection:
+            stale.raise_if_stale(plan, self.home, self.sync, checksum_now=checksum(connection, plan.plan_id))
             done = {
                 row["change_id"]
                 for row in rows(
@@ -129,7 +143,6 @@ class Push:
                 )
             }
             planned = [row for row in plans.changes(connection, plan.plan_id) if row["change_id"] not in done]
-            plans.set_status(connection, plan.plan_id, "applying")
             return self._part(planned), self._clear_secrets(connection)
 
     def _part(self, planned: Sequence[Row]) -> Sequence[Row]:
@@ -148,64 +161,68 @@ class Push:
         found = rows(connection, f"select email_key, secrets from sync_{self.sync.sync}.map_wanted")
         return {str(row["email_key"]): json.loads(str(row["secrets"])) for row in found}
 
-    def _moved_rows(self, plan: Plan, planned: Sequence[Row]) -> Mapping[str, str]:
-        """Rows whose `before` no longer holds, from a re-read of the members that changed since the extract."""
-        changed: list[Member] = []
-        since = stale.provider_time(plan.extracted_at)
-        for page in self.provider.members(plan.audience_id, fields=self.sync.field_names, since=since):
-            changed.extend(conceal(member, self.sync.secret_names) for member in page)
-        keys = {member.email: addresses.judge(member.email).email_key or "" for member in changed}
-        moved = stale.moved(planned, changed, keys)
-        if stale.too_many_moved(len(moved), len(planned), self.sync.safety.floor):
-            with self.warehouse.transaction() as connection:
-                plans.set_status(connection, plan.plan_id, "expired")
+    def _fields_now(self, plan: Plan) -> stale.Fields:
+        """The merge fields that the sync names, as they are now; raises `StalePlan` when they or the account moved."""
+        account = self.provider.account()
+        name_fields(self.home, self.warehouse, self.provider, self.sync, plan.audience_id)
+        fields = stale.named(self.provider.merge_fields(plan.audience_id), self.sync.field_names)
+        with self.warehouse.open() as connection:
+            extracted = stale.named_fields(connection, self.sync)
+        stale.raise_if_elsewhere(plan, account, fields, extracted)
+        return fields
+
+    def _raise_if_too_many(self, plan: Plan, moved: Mapping[str, str], planned: int) -> None:
+        if stale.too_many_moved(len(moved), planned, self.sync.safety.floor):
             raise StalePlan(
-                f"{len(moved):,} of {len(planned):,} changes no longer fit the audience, which changed meanwhile.",
+                f"{len(moved):,} of {planned:,} changes no longer fit the audience, which changed meanwhile: "
+                f"{stale.counted(moved)}.",
                 where=plan.plan_id,
                 do=f"Make a new plan: enlist plan {self.sync.sync}",
             )
-        return moved
 
     def _send(
-        self,
-        plan: Plan,
-        planned: Sequence[Row],
-        moved: Mapping[str, str],
-        secrets: Mapping[str, Mapping[str, str]],
-        result: Result,
+        self, plan: Plan, planned: Sequence[Row], moved: Mapping[str, str], sender: Sender, rereading: Rereading
     ) -> None:
-        creating.create(self.provider, plan.audience_id, plan.creates)
-        sender = Sender(self.provider, plan, self._open_journal(plan, len(planned)), result, secrets)
         todo = [row for row in planned if row["change_id"] not in moved]
-        before, is_whole = self.provider.calls, False
+        result, before, is_whole = sender.result, self.provider.calls, False
         try:
+            with self.warehouse.transaction() as connection:
+                plans.set_status(connection, plan.plan_id, "applying")
             for row in planned:
                 if row["change_id"] in moved:
                     sender.leave([row], "moved", moved[row["change_id"]])
             sender.send(todo)
             is_whole = self._is_whole(result)
+            self._read_back(plan, sender, rereading)
         except EnlistError as error:
             sender.leave(sender.unsent(todo), "broken_off", error.what)
+            error.do = f"It broke off: {result.summary(len(planned))}. {error.do}".strip()
             raise
         except KeyboardInterrupt:
             sender.leave(sender.unsent(todo), "interrupted", "the push was stopped")
             raise Interrupted(
-                f"Stopped at a batch border: {result.outcomes['applied']:,} applied, {result.outcomes['left']:,} left.",
+                f"Stopped at a batch border: {result.summary(len(planned))}.",
                 where=plan.plan_id,
                 do=f"The next `enlist sync {self.sync.sync}` goes on from what the provider really has.",
             ) from None
         finally:
             result.calls = self.provider.calls - before
-            sender.journal.end(calls=result.calls, left=result.outcomes["left"])
+            sender.journal.end(calls=result.calls, left=result.outcomes["left"], is_read_back=result.is_read_back)
             self._finish(plan, is_whole=is_whole)
+
+    def _read_back(self, plan: Plan, sender: Sender, rereading: Rereading) -> None:
+        """Look whether the audience has what was applied; a provider in trouble spoils nothing that was sent."""
+        try:
+            sender.correct(readback.corrections(rereading, plan.extracted_at, sender.applied))
+            sender.result.is_read_back = True
+        except ProviderError as error:
+            log.warning("%s: what was sent was not read back: %s", plan.plan_id, error.what)
 
     @property
     def _is_part(self) -> bool:
         return self.request.limit is not None or self.request.only is not None
 
-    def _open_journal(self, plan: Plan, planned: int) -> Journal:
-        with self.warehouse.open() as connection:
-            fields = stale.named_fields(connection, self.sync)
+    def _open_journal(self, plan: Plan, planned: int, fields: stale.Fields) -> Journal:
         return Journal(
             self.home.ledger,
             self.run_id,
@@ -214,7 +231,7 @@ class Push:
             connection=plan.connection,
             audience_id=plan.audience_id,
             source_rows=dict(plan.source_rows),
-            fields=fields,
+            fields=dict(fields),
             accepted=[dict(acceptance) for acceptance in plan.accepted],
             planned=planned,
             is_part=self._is_part,
@@ -228,6 +245,21 @@ class Push:
         with self.warehouse.transaction() as connection:
             ledger.load(connection, self.home.ledger)
             plans.set_status(connection, plan.plan_id, "applied" if is_whole else "partly_applied")
+
+
+class _Lookout:
+    """Looks which rows moved since the last look, the first time since the extract."""
+
+    def __init__(self, rereading: Rereading, extracted_at: datetime) -> None:
+        self._rereading = rereading
+        self._since = extracted_at
+
+    def moved(self, planned: Sequence[Row]) -> Mapping[str, str]:
+        """Rows whose `before` no longer holds: {change_id: what moved}."""
+        started = clock.naive(clock.now())
+        found = stale.moved(planned, self._rereading.changed_since(self._since))
+        self._since = started
+        return found
 
 
 def hash_of(email_key: str) -> str:

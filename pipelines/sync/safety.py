@@ -30,13 +30,17 @@ ACCEPTABLE: tuple[str, ...] = tuple(rule for rule in get_args(Rule) if rule != "
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a plan does, in members: each counts once, as a removal, else an add, else an update."""
+    """What a plan does, in members: each counts once, as a removal, else an add, else an update.
+
+    `purges` are those whose days are over: they were removals when they left, and have a limit of their own.
+    """
 
     removals: int
     adds: int
     updates: int
     managed: int
     wanted: int
+    purges: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Facts:
     """What the verdict needs beside the counts.
 
     `rows` and `last_rows` are records per CRM entity now and at the last push; `drift` and `failed_expectations` are
-    sentences.
+    sentences. `first_left` is how many changes of the first push, which a person accepted, are still to do.
     """
 
     is_first_run: bool
@@ -52,6 +56,7 @@ class Facts:
     last_rows: Mapping[str, int]
     drift: tuple[str, ...] = ()
     failed_expectations: tuple[str, ...] = ()
+    first_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +120,12 @@ def _sources(facts: Facts, safety: Safety) -> Iterable[Broken]:
 def _changes(counts: Counts, facts: Facts, safety: Safety) -> Iterable[Broken]:
     checks: tuple[tuple[Rule, str, int, Limit], ...] = (
         ("max_removals", "removals", counts.removals, safety.max_removals),
+        ("max_removals", "purges", counts.purges, safety.max_removals),
         ("max_updates", "updates", counts.updates, safety.max_updates),
         ("max_adds", "adds", counts.adds, safety.max_adds),
     )
     for rule, noun, number, limit in checks:
-        if facts.is_first_run and rule != "max_removals":
+        if rule != "max_removals" and (facts.is_first_run or number <= facts.first_left):
             continue
         allowed = allowance(limit, counts.managed, safety.floor)
         if number > allowed:

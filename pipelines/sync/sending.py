@@ -1,12 +1,12 @@
 """The batches of a push: a line in the journal before each, its outcomes after.
 
 Belongs here: sending rows in the plan's order, and what that order implies for rows that depend on others.
-Does not: whether to send at all (push.py), how a batch travels (providers/).
+Does not: whether to send at all (push.py), how a batch travels (providers/), looking back (readback.py).
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,11 +16,15 @@ from pipelines.providers.base import Batch, Change, Outcome, Provider
 from pipelines.providers.secrets import conceal_fields
 from pipelines.sync import plans
 from pipelines.sync.plans import Plan
+from pipelines.sync.readback import Applied, Correction
 
 Row = Mapping[str, Any]
+Watch = Callable[[Sequence[Row]], Mapping[str, str]]
 
 # Labels of somebody whom the provider did not take would be refused as well.
 CARRIERS = ("add", "rename")
+# Whoever says no and is archived the next moment can't be told from anybody else in the archive.
+LEAVERS = ("unsubscribe", "archive")
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Result:
     """What a push did, in changes.
 
     `dependent` of the changes left are labels of members whom the provider did not take. `is_waiting`: it is a first
-    plan that nobody accepted yet, and nothing was sent.
+    plan that nobody accepted yet, and nothing was sent. `is_read_back`: the audience was looked at after it.
     """
 
     plan: Plan
@@ -39,6 +43,7 @@ class Result:
     calls: int = 0
     dependent: int = 0
     is_waiting: bool = False
+    is_read_back: bool = False
 
     def count(self, op: str, outcome: str, code: str | None = None) -> None:
         """Take one outcome into the sums."""
@@ -47,9 +52,27 @@ class Result:
         if outcome == "refused":
             self.refusals[code or "unknown"] += 1
 
+    def correct(self, op: str, outcome: Outcome) -> None:
+        """Take back that a change was applied, where it was not."""
+        if outcome.outcome != "applied":
+            self.outcomes["applied"] -= 1
+            self.by_op[op, "applied"] -= 1
+            self.count(op, outcome.outcome, outcome.code)
+
+    def summary(self, planned: int) -> str:
+        """What became of so many changes: "120 applied, 1 refused, 9 left"; what none of it happened to is not told."""
+        told = dict.fromkeys(("applied", "refused", "failed", "left"), 0) | self.outcomes
+        told["without an answer"] = planned - self.outcomes.total()
+        always = ("applied", "refused", "left")
+        return ", ".join(f"{count:,} {what}" for what, count in told.items() if count or what in always)
+
 
 class Sender:
-    """Sends rows of one plan; `secrets` are the clear values of secret fields by email_key."""
+    """Sends rows of one plan; `secrets` are the clear values of secret fields by email_key.
+
+    `watch` looks who of some rows moved in this very moment: {change_id: what moved}. It is asked before each batch of
+    leavers but the first, which follows the push's own look.
+    """
 
     def __init__(
         self,
@@ -58,17 +81,22 @@ class Sender:
         journal: Journal,
         result: Result,
         secrets: Mapping[str, Mapping[str, str]],
+        watch: Watch,
     ) -> None:
         self.journal = journal
+        self.applied: list[Applied] = []
+        self._watch = watch
+        self._is_first = True
         self._provider = provider
         self._plan = plan
-        self._result = result
+        self.result = result
         self._secrets = secrets
         self._not_taken: set[str] = set()
         self._done: set[str] = set()
 
     def send(self, todo: Sequence[Row]) -> None:
         """Send the rows, op by op in their order."""
+        progress.advance("changes", 0, len(todo))  # who asked to stop before the first batch is heard before it
         for _, group in plans.by_op(todo):
             self._send_op(group, len(todo))
 
@@ -77,7 +105,7 @@ class Sender:
         self.journal.left((self._line(row) for row in left), code, detail)
         for row in left:
             self._done.add(row["change_id"])
-            self._result.count(row["op"], "left")
+            self.result.count(row["op"], "left")
             if row["op"] in CARRIERS:
                 self._not_taken.add(row["email_key"])
 
@@ -89,22 +117,41 @@ class Sender:
         waiting = [row for row in group if row["op"] not in CARRIERS and row["email_key"] in self._not_taken]
         if waiting:
             self.leave(waiting, "member_not_taken", "the provider did not take the member")
-            self._result.dependent += len(waiting)
+            self.result.dependent += len(waiting)
         todo = {row["change_id"]: row for row in self.unsent(group)}
         for batch in self._provider.batches(self._plan.audience_id, self._changes(todo.values())):
-            self.journal.sending(self._line(todo[change.change_id]) for change in batch.changes)
-            self._done.update(change.change_id for change in batch.changes)
-            self._take(batch, self._provider.send(self._plan.audience_id, batch))
+            self._send_batch(batch, [todo[change.change_id] for change in batch.changes])
             progress.advance("changes", len(self._done), total)
 
-    def _take(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        self.journal.outcomes(
-            [self._conceal(change, outcome) for change, outcome in zip(batch.changes, outcomes, strict=True)]
-        )
-        for change, outcome in zip(batch.changes, outcomes, strict=True):
-            self._result.count(change.op, outcome.outcome, outcome.code)
-            if outcome.outcome != "applied" and change.op in CARRIERS:
-                self._not_taken.add(change.email_key)
+    def _send_batch(self, batch: Batch, rows: Sequence[Row]) -> None:
+        moved = self._watch(rows) if batch.op in LEAVERS and not self._is_first else {}
+        self._is_first = False
+        for row in rows:
+            if row["change_id"] in moved:
+                self.leave([row], "moved", moved[row["change_id"]])
+        rows = [row for row in rows if row["change_id"] not in moved]
+        if not rows:
+            return
+        batch = replace(batch, changes=tuple(one for one in batch.changes if one.change_id not in moved))
+        self.journal.sending(self._line(row) for row in rows)
+        self._done.update(row["change_id"] for row in rows)
+        self._take(rows, batch, self._provider.send(self._plan.audience_id, batch))
+
+    def _take(self, rows: Sequence[Row], batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        answers = [self._conceal(change, outcome) for change, outcome in zip(batch.changes, outcomes, strict=True)]
+        self.journal.outcomes(answers)
+        for row, answer in zip(rows, answers, strict=True):
+            self.result.count(row["op"], answer.outcome, answer.code)
+            if answer.outcome == "applied":
+                self.applied.append(Applied(row, _told(row, answer)))
+            elif row["op"] in CARRIERS:
+                self._not_taken.add(row["email_key"])
+
+    def correct(self, corrections: Sequence[Correction]) -> None:
+        """Write down what the audience shows otherwise than its answers said."""
+        self.journal.outcomes([outcome for _, outcome in corrections])
+        for row, outcome in corrections:
+            self.result.correct(row["op"], outcome)
 
     def _changes(self, todo: Iterator[Row] | Any) -> Iterator[Change]:
         """Rows as the provider takes them, with secret fields in clear."""
@@ -112,7 +159,8 @@ class Sender:
             change = plans.as_change(row)
             clear = self._secrets.get(change.email_key)
             if clear and "fields" in change.after:
-                fields = {**change.after["fields"], **{name: value or "" for name, value in clear.items()}}
+                named = change.after["fields"]  # an undo names no secret field
+                fields = {**named, **{name: value or "" for name, value in clear.items() if name in named}}
                 change = replace(change, after={**change.after, "fields": fields})
             yield change
 
@@ -131,3 +179,11 @@ class Sender:
             "before": json.loads(row["before"]) if row["before"] else None,
             "after": json.loads(row["after"]),
         }
+
+
+def _told(row: Row, answer: Outcome) -> Mapping[str, str] | None:
+    """The fields that an answer showed otherwise than they were sent; None where it showed none."""
+    if answer.kept is None:
+        return None
+    sent = json.loads(row["after"]).get("fields", {})
+    return {name: value for name, value in answer.kept["fields"].items() if sent.get(name) != value}

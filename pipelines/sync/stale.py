@@ -6,6 +6,7 @@ Does not: reading the provider (push.py hands over what it read).
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,12 +16,17 @@ import duckdb
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.errors import StalePlan
-from pipelines.providers.base import Member
+from pipelines.providers.base import Account, Member, MergeField
 from pipelines.sync.plans import Plan
 from pipelines.warehouse import rows
 
 MAX_AGE = timedelta(hours=24)
 MAX_MOVED = 0.05
+# How far the clocks of this machine and of the provider may be apart without anything being overlooked.
+SKEW = timedelta(minutes=5)
+FACTS = (("field_id", "id"), ("label", "label"), ("type", "type"))
+
+Fields = Mapping[str, Mapping[str, Any]]
 
 
 def named_fields(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> dict[str, dict[str, Any]]:
@@ -39,44 +45,79 @@ def named_fields(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> dic
     return {str(row.pop("name")): row for row in found}
 
 
+def named(merge_fields: Iterable[MergeField], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The same from what was just read, for the fields with these names."""
+    wanted = set(names)
+    return {
+        field.name: {"field_id": field.field_id, "label": field.label, "type": field.type, "required": field.required}
+        for field in merge_fields
+        if field.name in wanted
+    }
+
+
 def fields_hash(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> str:
     """A hash that moves when a field that the sync names is renamed, retyped or gone."""
-    canonical = json.dumps(named_fields(connection, sync), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hash_of(named_fields(connection, sync))
+
+
+def hash_of(fields: Fields) -> str:
+    """The hash of fields as `named_fields` and `named` tell them."""
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def drift(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, before: str) -> tuple[str, ...]:
     """What happened to the sync's fields since `before` (their JSON at the last push), a sentence each (D13)."""
     now = named_fields(connection, sync)
-    sentences = []
-    for name, was in json.loads(before).items():
-        if name not in now:
-            continue
-        for what, noun in (("field_id", "id"), ("label", "label"), ("type", "type")):
-            if was[what] != now[name][what]:
-                sentences.append(f"The {noun} of merge field {name} was {was[what]} and is {now[name][what]} now.")
-    return tuple(sentences)
+    known = {name: was for name, was in json.loads(before).items() if name in now}
+    return tuple(
+        f"The {noun} of merge field {name} was {was[what]} and is {now[name][what]} now."
+        for name, was in known.items()
+        for what, noun in FACTS
+        if was[what] != now[name][what]
+    )
 
 
-def raise_if_stale(plan: Plan, home: Home, sync: SyncConfig, *, fields_hash_now: str, checksum_now: str) -> None:
-    """Raise `StalePlan` when the plan as a whole no longer fits, saying what moved."""
-    reasons = (
+def raise_if_stale(plan: Plan, home: Home, sync: SyncConfig, *, checksum_now: str) -> None:
+    """Raise `StalePlan` when the plan as a whole no longer fits what is known here, saying what moved."""
+    _raise_first(
+        plan,
         (plan.checksum != checksum_now, "its rows are not those that were frozen"),
         (plan.config_hash != sync.config_hash(home.connections), "the configuration of the sync changed"),
-        (plan.fields_hash != fields_hash_now, "the merge fields at the provider changed"),
         (clock.naive(clock.now()) - plan.created_at > MAX_AGE, f"it is older than {MAX_AGE.days * 24} hours"),
     )
+
+
+def raise_if_elsewhere(plan: Plan, account: Account, fields: Fields, extracted: Fields) -> None:
+    """The same for what the provider says now; `fields` are those that the sync names, `extracted` as they were then.
+
+    What the plan itself creates is no change, whether an earlier part of its push made it already or not.
+    """
+    own = {one["name"] for one in plan.creates if one["what"] == "merge field"}
+    now = {name: field for name, field in fields.items() if name not in own}
+    _raise_first(
+        plan,
+        (plan.account_id != account.account_id, "the connection opens another account than the one it was made for"),
+        (plan.fields_hash != hash_of(now), f"the merge fields at the provider changed{_which(extracted, now)}"),
+    )
+
+
+def _raise_first(plan: Plan, *reasons: tuple[bool, str]) -> None:
     for is_stale, why in reasons:
         if is_stale:
-            raise StalePlan(f"Plan {plan.plan_id} is stale: {why}.", do=f"Make a new one: enlist plan {sync.sync}")
+            raise StalePlan(f"Plan {plan.plan_id} is stale: {why}.", do=f"Make a new one: enlist plan {plan.sync}")
 
 
-def moved(planned: Sequence[Mapping[str, Any]], changed: Iterable[Member], keys: Mapping[str, str]) -> dict[str, str]:
+def _which(extracted: Fields, now: Fields) -> str:
+    names = sorted(name for name in extracted.keys() | now.keys() if extracted.get(name) != now.get(name))
+    return f" ({', '.join(names)})" if names else ""
+
+
+def moved(planned: Sequence[Mapping[str, Any]], changed: Iterable[tuple[str, Member]]) -> dict[str, str]:
     """Which rows' `before` no longer holds: {change_id: what moved}.
 
-    `changed` are the members that changed since the extract, `keys` their addresses' email_key.
+    `changed` are email_key and member of those who changed since the extract.
     """
-    now = {keys[member.email]: member for member in changed if member.email in keys}
+    now = dict(changed)
     found = {}
     for row in planned:
         member, taken_by = now.get(row["email_key"]), None
@@ -106,11 +147,19 @@ def _why_moved(row: Mapping[str, Any], member: Member) -> str | None:
     return None
 
 
+def counted(moved: Mapping[str, str]) -> str:
+    """What `moved` found, the commonest first: "12 because the member is unsubscribed now, ..."."""
+    return ", ".join(f"{count:,} because {why}" for why, count in Counter(moved.values()).most_common())
+
+
 def too_many_moved(count: int, size: int, floor: int) -> bool:
     """Whether so many rows moved that the plan as a whole is stale."""
     return count > floor and count > MAX_MOVED * size
 
 
 def provider_time(moment: datetime) -> str:
-    """A time of the warehouse, which is UTC without saying so, as the text that providers take."""
-    return clock.text(moment.replace(tzinfo=UTC))
+    """A time of the warehouse, which is UTC without saying so, as the text that providers take as `since`.
+
+    It is a little earlier: who is read once too often is only compared, who is overlooked may have said no.
+    """
+    return clock.text(moment.replace(tzinfo=UTC) - SKEW)

@@ -1,14 +1,15 @@
 """One sync of some thousand people, from a real CRM file to a Mailchimp simulator, planned by the compiled models.
 
 Belongs here: the people, the home, planning and pushing, what the audience must look like in the end. Does not:
-faults, facts (test_mailchimp_faults.py), the models' SQL (tests/unit/plan_models.py).
+faults, facts (the tests), judging a simulator (mailchimp_push_judge.py), the models' SQL (tests/unit/plan_models.py).
 
-Run as a script (HOME RUN_ID) it pushes the newest plan of that home, so that a test can kill it.
+Run as a script (HOME RUN_ID) it pushes the newest plan of that home, so that a test can kill it or send it signals.
 """
 
+import json
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ import requests
 from pipelines.config import load_home
 from pipelines.config.connections import MailchimpConnection
 from pipelines.crm.loading import load_entity
-from pipelines.ledger import consent, load
+from pipelines.defs.stopping import stoppable
+from pipelines.errors import EnlistError
+from pipelines.ledger import consent, load, objectors
 from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.quality import checking
@@ -141,6 +144,15 @@ class Person:
 EVERYBODY = tuple(Person(role, number) for role, cast in ROLES.items() for number in range(cast.count))
 
 
+def some(**counts: int) -> tuple[Person, ...]:
+    """Of each role so many people: one who says no where the role has such, and others who do not."""
+    found = []
+    for role, count in counts.items():
+        first = REFUSERS[role].count - 1 if role in REFUSERS else 0
+        found += [Person(role, number) for number in range(first, first + count)]
+    return tuple(found)
+
+
 class PushWorld:
     """The home below `root`, already laid out."""
 
@@ -176,14 +188,18 @@ class PushWorld:
         consent.record(self.home.ledger, news)
         with self.warehouse.transaction() as database:
             load.load(database, self.home.ledger)
+            objectors.record(self.home.ledger, objectors.news(database, self.sync.sync))
+            load.load(database, self.home.ledger)
             for name, sql in _models().items():
                 database.execute(f"create or replace table sync_people.{name} as {sql}")
+            objectors.record(self.home.ledger, objectors.news(database, self.sync.sync))
+            load.load(database, self.home.ledger)
             return freeze(database, self.home, self.sync, MailchimpProvider.traits)
 
-    def push(self, provider: MailchimpProvider, run_id: str) -> Result:
-        """Push the newest plan, whatever it removes or adds."""
-        request = Request(accept=ACCEPTED, by="test")
-        return Push(self.home, self.sync, provider, self.warehouse, run_id, request).run()
+    def push(self, provider: MailchimpProvider, run_id: str, **request: Any) -> Result:
+        """Push the newest plan, whatever it removes or adds; `request` are other keys of a `Request`."""
+        asked = Request(**{"accept": ACCEPTED, "by": "test", **request})
+        return Push(self.home, self.sync, provider, self.warehouse, run_id, asked).run()
 
     def run(self, run_id: str, *, patience: Patience = PATIENT, reads_crm: bool = False) -> Result:
         """Plan and push."""
@@ -235,22 +251,22 @@ def furnish(url: str, list_id: str) -> None:
             post(f"interest-categories/{category}/interests", name=name)
 
 
-def live_until_now(world: PushWorld, mailchimp: Mailchimp) -> Plan:
+def live_until_now(world: PushWorld, mailchimp: Mailchimp, people: Collection[Person] = EVERYBODY) -> Plan:
     """Let the past of the sync happen, up to a frozen plan and the opt-outs that came after it."""
     act, audience = mailchimp.act, mailchimp.list_id
-    for person in EVERYBODY:
+    for person in people:
         if person.role == "forgotten":
             act(audience, person.last_address, "add_by_hand")
             act(audience, person.last_address, "delete_by_hand")
-    past = {person: ROLES[person.role].before for person in EVERYBODY}
+    past = {person: ROLES[person.role].before for person in people}
     world.write_crm(past)
     world.run("past-1", reads_crm=True)
-    away = {person: {"Flag": "Nee"} for person in EVERYBODY if person.role == "returning"}
+    away = {person: {"Flag": "Nee"} for person in people if person.role == "returning"}
     world.write_crm({**past, **away})
     world.run("past-2", reads_crm=True)
-    world.write_crm({person: ROLES[person.role].after for person in EVERYBODY})
+    world.write_crm({person: ROLES[person.role].after for person in people})
     plan = world.plan(reads_crm=True)
-    for person in EVERYBODY:
+    for person in people:
         if person.is_opted_out:
             if ROLES[person.role].before is None:
                 act(audience, person.addresses[0], "add_by_hand")
@@ -303,7 +319,17 @@ def _models() -> dict[str, str]:
     return {name: sql.replace('"memory".', '"warehouse".') for name, sql in compiled.items()}
 
 
+def push_home(root: Path, run_id: str) -> int:
+    """Push the newest plan of a home as a run does, signals heard; writes one line, returns the exit code."""
+    world = PushWorld(root)
+    try:
+        with world.provider() as provider, stoppable():
+            sys.stdout.write(f"{json.dumps(dict(world.push(provider, run_id).outcomes))}\n")
+    except EnlistError as error:
+        sys.stdout.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
 if __name__ == "__main__":
-    here = PushWorld(Path(sys.argv[1]))
-    with here.provider() as account:
-        here.push(account, sys.argv[2])
+    sys.exit(push_home(Path(sys.argv[1]), sys.argv[2]))

@@ -2,34 +2,23 @@
 
 Belongs here: faults, kills, and what the simulator's own state and history say afterwards. Our journal is no witness;
 only what the ledger remembers of leavers is looked at besides, since the simulator can't know it.
-Does not: the people and the planning (mailchimp_push_world.py), one call and its retries (tests/unit).
+Does not: the people and the planning (mailchimp_push_world.py), the verdict (mailchimp_push_judge.py), one call and its
+retries (tests/unit).
 """
 
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import md5
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mailchimp_push_world import (
-    EVERYBODY,
-    PATIENT,
-    Person,
-    PushWorld,
-    furnish,
-    groups_of,
-    lay_out,
-    live_until_now,
-    wanted,
-)
+from mailchimp_push_judge import Stage, assert_converged, assert_remembered, documents_of, prepare, staged, wait_until
+from mailchimp_push_world import EVERYBODY, PATIENT, PushWorld, furnish, lay_out
 
 from pipelines.errors import TransientError
 from pipelines.providers.base import Batch, Outcome
@@ -126,39 +115,15 @@ TROUBLES = (
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """A home and a sandbox with a past, a frozen plan, and people who said no since; and the port they belong to."""
     root = tmp_path_factory.mktemp("prepared")
-    with Sandbox(root / "sandbox", port=0) as sandbox:
-        lay_out(root / "home", sandbox.url)
-        furnish(sandbox.mailchimp.url, sandbox.mailchimp.list_id)
-        plan = live_until_now(PushWorld(root / "home"), sandbox.mailchimp)
-        assert plan.size > 2000
-        return root, int(sandbox.url.rpartition(":")[2])
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A copy of one's own of what was prepared; `seq` is where its history stood."""
-
-    world: PushWorld
-    mailchimp: Mailchimp
-    seq: int
-
-    def documents(self) -> dict[str, Any]:
-        """All members by address."""
-        return documents_of(self.mailchimp)
-
-    def history(self) -> list[dict[str, Any]]:
-        """What our calls have changed since."""
-        return [entry for entry in self.mailchimp.history(after=self.seq) if entry["actor"] == "api"]
+    plan, port = prepare(root)
+    assert plan.size > 2000
+    return root, port
 
 
 @pytest.fixture
 def stage(prepared: tuple[Path, int], tmp_path: Path) -> Iterator[Stage]:
-    source, port = prepared
-    shutil.copytree(source / "home", tmp_path / "home")
-    shutil.copytree(source / "sandbox", tmp_path / "sandbox")
-    with Sandbox(tmp_path / "sandbox", port=port) as sandbox:
-        history = sandbox.mailchimp.history()
-        yield Stage(PushWorld(tmp_path / "home"), sandbox.mailchimp, history[-1]["seq"])
+    with staged(*prepared, tmp_path) as found:
+        yield found
 
 
 def is_finished(world: PushWorld, provider: MailchimpProvider, run_id: str) -> bool:
@@ -168,68 +133,6 @@ def is_finished(world: PushWorld, provider: MailchimpProvider, run_id: str) -> b
     except TransientError as error:
         assert error.do
         return False
-
-
-def documents_of(mailchimp: Mailchimp) -> dict[str, Any]:
-    return {found["email_address"]: found for found in mailchimp.members(mailchimp.list_id)}
-
-
-def hash_of(address: str) -> str:
-    return md5(address.lower().encode(), usedforsecurity=False).hexdigest()
-
-
-def assert_converged(stage: Stage) -> None:
-    """Everybody is as wanted, by the one way there; nothing is left to do."""
-    assert stage.world.plan().size == 0
-    documents, groups = stage.documents(), groups_of(stage.mailchimp)
-    expected = {person: found for person in EVERYBODY if (found := wanted(person))}
-    assert {person: shown(documents[person.last_address], groups) for person in expected} == expected
-    assert_each_effect_once(stage)
-    assert_a_no_stays_a_no(stage, documents)
-    stats = stage.mailchimp.stats()
-    assert stats["max_connections"] <= 10 and stats["connections"] == 0
-
-
-def shown(document: dict[str, Any], groups: dict[str, str]) -> tuple[str, str, set[str], set[str]]:
-    """A member's document as `wanted` tells it."""
-    return (
-        *(document["status"], document["merge_fields"]["FNAME"], {tag["name"] for tag in document["tags"]}),
-        {groups[group_id] for group_id, is_on in document["interests"].items() if is_on},
-    )
-
-
-def assert_each_effect_once(stage: Stage) -> None:
-    """Nothing lost, nothing twice, nothing that nobody asked for."""
-    people = {hash_of(address): person for person in EVERYBODY for address in person.addresses}
-    seen: dict[Person, Counter[str]] = defaultdict(Counter)
-    tagged: Counter[tuple[str, str, int]] = Counter()
-    for entry in stage.history():
-        if entry["change"] == "segment_add":
-            continue
-        seen[people[entry["member_id"]]][entry["change"]] += 1  # a KeyError: somebody whom no CRM knows
-        if entry["change"] in ("tag", "untag"):
-            tagged[entry["change"], entry["member_id"], entry["ids"][0]] += 1
-    assert seen == {person: Counter(person.effects) for person in EVERYBODY if person.effects}
-    assert set(tagged.values()) == {1}
-
-
-def assert_a_no_stays_a_no(stage: Stage, documents: dict[str, Any]) -> None:
-    """Who opted out is not subscribed, and never was in between."""
-    refusers = [person for person in EVERYBODY if person.is_opted_out]
-    hashes = {hash_of(address) for person in refusers for address in person.addresses}
-    assert len(refusers) >= 30
-    assert {documents[person.addresses[0]]["status"] for person in refusers} == {"unsubscribed", "archived"}
-    touched = [entry for entry in stage.history() if entry.get("member_id") in hashes]
-    assert touched and all(entry["status_after"] != "subscribed" for entry in touched)
-
-
-def assert_remembered(stage: Stage) -> None:
-    """The ledger knows what we did, also where no answer told: else it would be somebody else's doing for ever."""
-    with stage.world.warehouse.open() as connection:
-        found = dict(connection.execute("select email_key, left_by from ledger.members").fetchall())
-    ways = {"leaving": "archive", "deleted": "archive", "objecting": "unsubscribe"}
-    gone = {person.addresses[0]: ways[person.role] for person in EVERYBODY if person.effects and person.role in ways}
-    assert {address: found[address] for address in gone} == gone
 
 
 def start(mailchimp: Mailchimp, trouble: Trouble) -> None:
@@ -325,13 +228,6 @@ def test_killed_pushes_are_finished_by_the_next_run(stage: Stage) -> None:
         assert is_finished(stage.world, provider, "now")
     assert_converged(stage)
     assert_remembered(stage)
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_a_push_that_got_no_answer_to_its_last_batch_is_not_called_applied(tmp_path: Path) -> None:

@@ -83,6 +83,65 @@ def test_removals_of_a_first_run_are_limited_like_any_other() -> None:
     assert broken(counts(removals=26, managed=0), first) == ["first_run", "max_removals"]
 
 
+def test_purges_are_held_against_the_limit_of_removals_by_themselves() -> None:
+    """Design, section 4: "purges have their own limit". At the limit, one over, and never added to the removals."""
+    assert broken(counts(purges=500, removals=500)) == []
+    assert broken(counts(purges=501)) == ["max_removals"]
+    assert broken(counts(purges=501, removals=501)) == ["max_removals", "max_removals"]
+    assert broken(counts(purges=25, managed=30)) == [], "the floor"
+    assert broken(counts(purges=26, managed=30)) == ["max_removals"]
+    strict = Safety(max_removals=Limit(percent=0.05, number=10))
+    assert broken(counts(purges=11, managed=30), safety=strict) == ["max_removals"]
+    found = judge(counts(purges=501, removals=501), QUIET, SAFETY)
+    assert [rule.sentence.partition(" of ")[0] for rule in found] == ["501 removals", "501 purges"]
+    assert unaccepted(found, ["max_removals"]) == ()
+
+
+@pytest.mark.parametrize("noun", ["adds", "updates"])
+def test_what_the_first_push_left_is_within_the_limit_and_one_more_is_not(noun: str) -> None:
+    """A person accepted the first plan as a whole; the schedule goes on with what it did not come to."""
+    assert broken(counts(**{noun: 9_000}), facts(first_left=9_000)) == []
+    assert broken(counts(**{noun: 9_001}), facts(first_left=9_000)) == [f"max_{noun}"]
+    assert broken(counts(**{noun: 3_000}), facts(first_left=1)) == [], "the limit itself stays"
+
+
+def test_what_the_first_push_left_lifts_no_limit_of_removals() -> None:
+    assert broken(counts(removals=501), facts(first_left=9_000)) == ["max_removals"]
+
+
+@pytest.mark.parametrize("managed", [0, 1, 10_000])
+def test_an_audience_of_any_size_may_stay_as_it_is(managed: int) -> None:
+    """An empty audience divides by nothing."""
+    assert broken(counts(managed=managed)) == []
+
+
+@pytest.mark.parametrize("noun", ["removals", "updates", "adds"])
+def test_a_limit_of_nothing_lets_the_floor_through_and_without_a_floor_nothing(noun: str) -> None:
+    zero = Limit(percent=0.0)
+    limits = {"max_removals": zero, "max_updates": zero, "max_adds": zero}
+    assert broken(counts(**{noun: 25}), safety=Safety(**limits)) == []
+    assert broken(counts(**{noun: 1}), safety=Safety(**limits, floor=0)) == [f"max_{noun}"]
+
+
+@pytest.mark.parametrize("noun", ["removals", "updates", "adds"])
+def test_of_percent_and_number_the_smaller_wins_at_its_edge(noun: str) -> None:
+    both = Safety(**{f"max_{noun}": Limit(percent=0.10, number=300)})
+    for managed, allowed in ((2_990, 299), (3_000, 300), (3_010, 300), (1_000_000, 300)):
+        assert broken(counts(**{noun: allowed, "managed": managed}), safety=both) == []
+        assert broken(counts(**{noun: allowed + 1, "managed": managed}), safety=both) == [f"max_{noun}"]
+
+
+def test_a_source_that_gave_nothing_breaks_both_of_its_rules() -> None:
+    assert broken(counts(), facts(rows={"crm.persons": 0})) == ["min_source_rows", "max_source_drop"]
+    assert broken(counts(), facts(rows={"crm.persons": 0}, last_rows={"crm.persons": 0})) == ["min_source_rows"]
+
+
+def test_a_source_drop_may_have_a_number_as_well() -> None:
+    strict = Safety(max_source_drop=Limit(percent=0.20, number=10))
+    assert broken(counts(), facts(rows={"crm.persons": 990}), strict) == []
+    assert broken(counts(), facts(rows={"crm.persons": 989}), strict) == ["max_source_drop"]
+
+
 def test_an_empty_desired_state_is_never_pushed() -> None:
     """Prior art, 2.2: an empty side must not wipe the other; nothing lifts it."""
     found = judge(counts(wanted=0), QUIET, SAFETY)

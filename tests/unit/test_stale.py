@@ -17,7 +17,7 @@ from plan_world import MAILCHIMP, World, person
 from pipelines import clock
 from pipelines.config import MailchimpConnection
 from pipelines.errors import StalePlan
-from pipelines.providers.base import Member
+from pipelines.providers.base import Account, Member, MergeField
 from pipelines.sync import stale
 from pipelines.sync.freeze import freeze
 from pipelines.sync.plans import Plan
@@ -42,9 +42,20 @@ def verdict(plan: Plan, **moved: Any) -> str | None:
     """Why the plan is stale, None while it is not."""
     sync = moved.pop("sync", synced())
     home = moved.pop("home", home_of("first"))
-    now = {"fields_hash_now": plan.fields_hash, "checksum_now": plan.checksum, **moved}
     try:
-        stale.raise_if_stale(plan, home, sync, **now)
+        stale.raise_if_stale(plan, home, sync, **{"checksum_now": plan.checksum, **moved})
+    except StalePlan as error:
+        assert "enlist plan people" in error.do
+        return error.what
+    return None
+
+
+def verdict_elsewhere(world: World, plan: Plan, *, account: str = "account", **fields: Any) -> str | None:
+    """The same of what the provider says; `fields` take the place of those that were extracted."""
+    extracted = stale.named_fields(world.database, world.sync)
+    now = {name: field for name, field in {**extracted, **fields}.items() if field}
+    try:
+        stale.raise_if_elsewhere(plan, Account(account, "Name", "owner"), now, extracted)
     except StalePlan as error:
         assert "enlist plan people" in error.do
         return error.what
@@ -76,8 +87,47 @@ def test_a_plan_is_stale_when_a_connection_changed_but_not_when_its_secret_did(p
         assert (verdict(plan, home=moved) is not None) == is_stale
 
 
-def test_a_plan_is_stale_when_the_merge_fields_changed(plan: Plan) -> None:
-    assert "merge fields" in str(verdict(plan, fields_hash_now="other"))
+def test_a_plan_fits_as_long_as_the_provider_says_the_same(world: World, plan: Plan) -> None:
+    assert verdict_elsewhere(world, plan) is None
+
+
+def test_a_plan_is_stale_in_another_account(world: World, plan: Plan) -> None:
+    """Another key in the environment changes no configuration."""
+    assert "another account" in str(verdict_elsewhere(world, plan, account="other"))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        None,
+        {"field_id": "f-FNAME", "label": "Voornaam", "type": "text", "required": False},
+        {"field_id": "99", "label": "Fname", "type": "text", "required": False},
+        {"field_id": "f-FNAME", "label": "Fname", "type": "number", "required": False},
+        {"field_id": "f-FNAME", "label": "Fname", "type": "text", "required": True},
+    ],
+)
+def test_a_plan_is_stale_when_a_merge_field_of_the_sync_changed(world: World, plan: Plan, field: Any) -> None:
+    """Gone, renamed, repointed, retyped, required; the sentence names it."""
+    assert "the merge fields at the provider changed (FNAME)" in str(verdict_elsewhere(world, plan, FNAME=field))
+
+
+def test_a_field_that_the_plan_itself_creates_may_be_there_by_now(world: World, plan: Plan) -> None:
+    """The canary of a plan made it; the rest of the plan is not stale because of that."""
+    creating = replace(plan, creates=({"what": "merge field", "name": "NEW", "category": ""},))
+    made = {"field_id": "7", "label": "NEW", "type": "text", "required": False}
+    assert verdict_elsewhere(world, creating) is None
+    assert verdict_elsewhere(world, creating, NEW=made) is None
+    assert verdict_elsewhere(world, plan, NEW=made) is not None
+
+
+def test_fields_as_read_are_told_as_those_extracted(world: World) -> None:
+    extracted = stale.named_fields(world.database, world.sync)
+    read = [
+        MergeField(name, str(field["field_id"]), str(field["label"]), str(field["type"]), bool(field["required"]))
+        for name, field in extracted.items()
+    ]
+    other = MergeField("OTHER", "9", "Other", "text", False)
+    assert stale.hash_of(stale.named([other, *read], world.sync.field_names)) == stale.hash_of(extracted)
 
 
 def test_a_plan_is_stale_after_a_day(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,9 +169,11 @@ def test_a_field_that_the_sync_does_not_name_may_change(world: World) -> None:
     assert now == was
 
 
-def test_the_time_of_the_extract_is_told_to_the_provider_in_utc(world: World) -> None:
+def test_the_time_of_the_extract_is_told_to_the_provider_in_utc_and_a_little_earlier(world: World) -> None:
+    """Clocks differ: somebody who said no by the provider's clock before the extract may have done so after it."""
     ((extracted_at,),) = world.database.execute(f"select extracted_at from {SCHEMA}.settings").fetchall()
-    assert stale.provider_time(extracted_at) == "2026-11-20T10:01:00+00:00"
+    assert extracted_at.isoformat() == "2026-11-20T10:01:00"
+    assert stale.provider_time(extracted_at) == "2026-11-20T09:56:00+00:00"
 
 
 def member(name: str, status: Any = "subscribed", **fields: str) -> Member:
@@ -134,8 +186,7 @@ def row(op: str, before: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
 
 
 def moved(planned: dict[str, Any], *now: Member) -> str | None:
-    keys = {one.email: one.email.lower() for one in now}
-    return stale.moved([planned], now, keys).get(planned["change_id"])
+    return stale.moved([planned], ((one.email.lower(), one) for one in now)).get(planned["change_id"])
 
 
 SUBSCRIBED = {"status": "subscribed"}
@@ -193,3 +244,9 @@ def test_a_rename_moved_when_somebody_has_the_new_address_now() -> None:
 def test_a_plan_is_stale_above_a_twentieth_and_the_floor(count: int, size: int, is_stale: bool) -> None:
     """Design, section 7: above 5% of the plan and more than `floor` rows."""
     assert stale.too_many_moved(count, size, floor=25) == is_stale
+
+
+def test_what_moved_is_counted_by_reason_the_commonest_first() -> None:
+    found = {"1": "FNAME changed at the provider", "2": "the member is bounced now", "3": "the member is bounced now"}
+    told = "2 because the member is bounced now, 1 because FNAME changed at the provider"
+    assert stale.counted(found) == told

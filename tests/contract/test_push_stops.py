@@ -1,0 +1,148 @@
+"""A push that is told to stop, or whose provider goes away for good: how it ends, and what it says.
+
+Belongs here: real processes, their exit codes and last words, held against the simulator. Does not: kill -9
+(test_push_kills.py), faults that pass (test_mailchimp_faults.py).
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mailchimp_push_judge import Stage, settle, settled, staged, wait_until
+from mailchimp_push_world import Person, PushWorld
+
+from pipelines.sync import plans
+
+SCRIPT = Path(__file__).with_name("mailchimp_push_world.py")
+AUDIENCE = "/lists/{list_id}"
+OLD = (Person("same", 20),)
+NEW = tuple(Person("coming", number) for number in range(20, 219))
+FORGOTTEN = Person("about", 0)  # sorts before the others, so that the first batch has a refusal
+PORTION = 40
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    root = tmp_path_factory.mktemp("prepared")
+    return root, settle(root, OLD, PORTION)
+
+
+@pytest.fixture
+def stage(prepared: tuple[Path, int], tmp_path: Path) -> Iterator[Stage]:
+    """200 people to add in five batches; the first person is refused."""
+    with staged(*prepared, tmp_path, NEW) as found:
+        for act in ("add_by_hand", "delete_by_hand"):
+            found.mailchimp.act(found.mailchimp.list_id, f"{FORGOTTEN.name}@people.example", act)
+        found.world.write_crm({**settled(OLD), FORGOTTEN: {}, **dict.fromkeys(NEW, {})})  # noqa: RUF024
+        assert found.world.plan(reads_crm=True).size == 200
+        yield found
+
+
+def pushing(stage: Stage, run_id: str = "now") -> "subprocess.Popen[str]":
+    command = [sys.executable, str(SCRIPT), str(stage.world.home.root), run_id]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def there(stage: Stage) -> int:
+    """How many of the 200 the audience has."""
+    return len(stage.documents()) - members_before(stage)
+
+
+def members_before(stage: Stage) -> int:
+    return len([one for one in stage.documents() if not one.startswith("coming")])
+
+
+def status_of_plan(world: PushWorld) -> str:
+    with world.warehouse.open() as connection:
+        found = plans.latest(connection, "people")
+    assert found
+    return found.status
+
+
+def totals(stage: Stage, run_id: str = "now") -> dict[str, int]:
+    """Changes by outcome as the ledger has them."""
+    query = "select outcome, count(*) from ledger.pushes where run_id = ? group by all"
+    with stage.world.warehouse.open() as connection:
+        return dict(connection.execute(query, [run_id]).fetchall())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_push_told_to_stop_ends_at_the_border_of_its_batch_and_says_what_is_true(
+    stage: Stage, number: signal.Signals
+) -> None:
+    """Exit 130 within seconds: the batch under way is finished and counted, the rest is left."""
+    stage.mailchimp.fail(kind="latency", latency_ms=500, method="POST", path=AUDIENCE, skip=1)
+    with pushing(stage) as process:
+        wait_until(lambda: not stage.mailchimp.faults.waiting())
+        asked = time.monotonic()
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 130
+    assert there(stage) == 79
+    assert "Stopped at a batch border: 79 applied, 1 refused, 120 left." in said
+    assert totals(stage) == {"applied": 79, "refused": 1, "left": 120}
+    assert status_of_plan(stage.world) == "partly_applied"
+    with stage.world.provider() as provider:
+        assert stage.world.push(provider, "rest").outcomes == {"applied": 120}
+    assert (there(stage), status_of_plan(stage.world)) == (199, "applied")
+
+
+def test_a_push_told_to_stop_while_it_still_reads_sends_nothing(stage: Stage) -> None:
+    stage.mailchimp.fail(kind="latency", latency_ms=500, method="GET", path="/lists/{list_id}/members")
+    with pushing(stage) as process:
+        wait_until(lambda: not stage.mailchimp.faults.waiting())
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+    assert (process.returncode, there(stage)) == (130, 0)
+    assert "Stopped at a batch border: 0 applied, 0 refused, 200 left." in said
+
+
+def test_a_provider_that_dies_in_the_middle_leaves_a_plan_that_says_so(stage: Stage) -> None:
+    """Exit 5; what was under way has no answer, and nobody claims to know it."""
+    stage.mailchimp.fail(kind="drop", method="POST", path=AUDIENCE, skip=2, times=1000, applied=True)
+    with pushing(stage) as process:
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 5
+    assert "It broke off: 79 applied, 1 refused, 80 left, 40 without an answer." in said
+    assert totals(stage) == {"applied": 79, "refused": 1, "left": 80, "sending": 40}
+    assert status_of_plan(stage.world) == "partly_applied"
+    stage.mailchimp.faults.clear()
+    assert there(stage) == 119, "they arrived all the same"
+    stage.world.run("next")
+    assert there(stage) == 199
+    adds = [entry for entry in stage.history() if entry["change"] == "add"]
+    assert len(adds) == len({entry["member_id"] for entry in adds}) == 199
+
+
+def test_what_a_broken_off_first_push_left_is_sent_by_the_schedule(stage: Stage) -> None:
+    """Design, section 5: a person accepted the first plan; its rest is no reason to ask again, however large."""
+    forget(stage)
+    stage.world.write_crm(dict.fromkeys(NEW, {}))  # noqa: RUF024
+    plan = stage.world.plan(reads_crm=True)
+    assert [rule.rule for rule in plan.stopped_by] == ["first_run"]
+    with stage.world.provider() as provider:
+        assert stage.world.push(provider, "waits", accept=(), by="schedule").is_waiting
+    # The firm that was there is made ours first; then one batch of adds passes.
+    stage.mailchimp.fail(kind="drop", method="POST", path=AUDIENCE, skip=2, times=1000)
+    with pushing(stage) as process:
+        process.communicate(timeout=60)
+    assert (process.returncode, there(stage)) == (5, 40)
+    stage.mailchimp.faults.clear()
+    rest = stage.world.plan()
+    assert ({count["op"] for count in rest.counts}, rest.size, rest.stopped_by) == ({"add"}, 159, ())
+    with stage.world.provider() as provider:
+        assert stage.world.push(provider, "goes-on", accept=(), by="schedule").outcomes == {"applied": 159}
+
+
+def forget(stage: Stage) -> None:
+    """Let the sync have no past."""
+    for path in (stage.world.home.ledger / "pushes").iterdir():
+        path.unlink()
+    with stage.world.warehouse.open() as connection:
+        for table in ("files", "runs", "pushes", "members"):
+            connection.execute(f"delete from ledger.{table}")
