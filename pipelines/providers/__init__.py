@@ -8,6 +8,7 @@ from pipelines.providers.base import Provider, Traits
 
 if TYPE_CHECKING:
     from pipelines.providers.mailchimp.provider import MailchimpProvider
+    from pipelines.providers.mailup.provider import MailupProvider
 
 
 def connect(name: str, connection: Any, locks: Path) -> Provider:
@@ -20,14 +21,18 @@ def traits_of(name: str, connection: Any) -> Traits:
     return _kind(name, connection).traits
 
 
-def _kind(name: str, connection: Any) -> "type[MailchimpProvider]":
+def _kind(name: str, connection: Any) -> "type[MailchimpProvider] | type[MailupProvider]":
     """The provider's class, imported only here: each brings libraries of its own."""
     if connection.kind == "mailchimp":
         from pipelines.providers.mailchimp.provider import MailchimpProvider
 
         return MailchimpProvider
+    if connection.kind == "mailup":
+        from pipelines.providers.mailup.provider import MailupProvider
+
+        return MailupProvider
     raise ConfigError(
         f"A connection of the kind {connection.kind} is no e-mail provider that this version knows.",
         where=f"connections.yaml, {name}",
-        do="Name a connection of the kind mailchimp in `to`.",
+        do="Name a connection of the kind mailchimp or mailup in `to`.",
     )

@@ -108,11 +108,16 @@ def spoil(fault: Fault, call: Call, answer: Answer | None, api: Api) -> Answer |
         case "empty":
             return Answer(fault.status)
         case "truncated" if answer is not None:
-            return replace(answer, body=answer.body[: len(answer.body) // 2])
+            return replace(answer, body=half_of(answer.body))
         case "problem":
             return api.broken(call, fault.status)
         case _:
             return answer
+
+
+def half_of(body: bytes) -> bytes:
+    """The first half; nothing of a bare number, since half of one would be another number."""
+    return b"" if body.isdigit() else body[: len(body) // 2]
 
 
 async def send_answer(answer: Answer, send: Send) -> None:

@@ -4,7 +4,10 @@ Belongs here: the application that mounts the simulators, the port, the thread. 
 own folder), the command line (cli/).
 
     /                      what this is and what is mounted
-    /mailchimp/3.0/...     the imitated API
+    /mailchimp/3.0/...     the imitated Mailchimp
+    /mailup/...            the imitated MailUp: /Authorization/OAuth/..., /API/v1.1/Rest/...
+    /vtiger/...            the imitated Vtiger: /webservice.php
+    /iteras/...            the imitated Iteras: /api/customers/
     /sandbox/...           the back stage, for rehearsals and tests
 """
 
@@ -28,10 +31,22 @@ from pipelines.errors import ConfigError, EnlistError
 from pipelines.sandbox.backstage import Visit, page
 from pipelines.sandbox.clock import Clock, MovableClock, real_clock, stamp
 from pipelines.sandbox.http import TRANSPORT
-from pipelines.sandbox.mailchimp.admin import admin_routes
-from pipelines.sandbox.mailchimp.routes import mount
+from pipelines.sandbox.iteras import admin as iteras_admin
+from pipelines.sandbox.iteras import routes as iteras_routes
+from pipelines.sandbox.iteras.simulator import Iteras
+from pipelines.sandbox.iteras.switches import Switches as IterasSwitches
+from pipelines.sandbox.mailchimp import admin as mailchimp_admin
+from pipelines.sandbox.mailchimp import routes as mailchimp_routes
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
 from pipelines.sandbox.mailchimp.switches import Switches
+from pipelines.sandbox.mailup import admin as mailup_admin
+from pipelines.sandbox.mailup import routes as mailup_routes
+from pipelines.sandbox.mailup.simulator import Mailup
+from pipelines.sandbox.mailup.switches import Switches as MailupSwitches
+from pipelines.sandbox.vtiger import admin as vtiger_admin
+from pipelines.sandbox.vtiger import routes as vtiger_routes
+from pipelines.sandbox.vtiger.simulator import Vtiger
+from pipelines.sandbox.vtiger.switches import Switches as VtigerSwitches
 
 HOST = "127.0.0.1"
 PORT = 8765
@@ -70,7 +85,7 @@ class Sandbox:
 
     `folder` is the home's `sandbox/` folder and keeps their state; port 0 takes a free one. As a context manager it
     starts on entry and stops on exit. Raises ConfigError (port in use, unreadable state) and Busy (another sandbox
-    works on the folder). `mailchimp` is there once it runs.
+    works on the folder). `mailchimp`, `mailup`, `vtiger` and `iteras` are there once it runs.
     """
 
     def __init__(
@@ -81,11 +96,17 @@ class Sandbox:
         *,
         clock: Clock = real_clock,
         switches: Switches | None = None,
+        mailup_switches: MailupSwitches | None = None,
+        vtiger_switches: VtigerSwitches | None = None,
+        iteras_switches: IterasSwitches | None = None,
     ) -> None:
         self._folder = folder
         self._port = port
         self._seed = seed
         self._switches = switches or Switches()
+        self._mailup_switches = mailup_switches or MailupSwitches()
+        self._vtiger_switches = vtiger_switches or VtigerSwitches()
+        self._iteras_switches = iteras_switches or IterasSwitches()
         self._thread: threading.Thread | None = None
         self.clock = MovableClock(clock)
 
@@ -130,17 +151,24 @@ class Sandbox:
         """Every simulator as if it were new, the clock included."""
         self.clock.reset()
         self.mailchimp.reset()
+        self.mailup.reset()
+        self.vtiger.reset()
+        self.iteras.reset()
 
     def _open(self) -> None:
         self._socket = listen(self._port)
         self._port = self._socket.getsockname()[1]
         try:
-            self.mailchimp = Mailchimp(self._folder, self._seed, self.clock, self._switches, f"{self.url}/mailchimp")
+            self._open_simulators()
         except EnlistError:
             self._socket.close()
             raise
+        mailchimp = [*mailchimp_admin.admin_routes(self.mailchimp), mailchimp_routes.mount(self.mailchimp)]
+        mailup = [*mailup_admin.admin_routes(self.mailup), mailup_routes.mount(self.mailup)]
+        vtiger = [*vtiger_admin.admin_routes(self.vtiger), vtiger_routes.mount(self.vtiger)]
+        iteras = [*iteras_admin.admin_routes(self.iteras), iteras_routes.mount(self.iteras)]
         config = uvicorn.Config(
-            Starlette(routes=[*self._pages(), *admin_routes(self.mailchimp), mount(self.mailchimp)]),
+            Starlette(routes=[*self._pages(), *mailchimp, *mailup, *vtiger, *iteras]),
             http=DroppableProtocol,
             loop="asyncio",
             ws="none",
@@ -154,15 +182,28 @@ class Sandbox:
         )
         self._server = Server(config)
 
+    def _open_simulators(self) -> None:
+        folder, seed, clock = self._folder, self._seed, self.clock
+        with contextlib.ExitStack() as opened:
+            self.mailchimp = Mailchimp(folder, seed, clock, self._switches, f"{self.url}/mailchimp")
+            opened.callback(self.mailchimp.close)
+            self.mailup = Mailup(folder, seed, clock, self._mailup_switches, f"{self.url}/mailup")
+            opened.callback(self.mailup.close)
+            self.vtiger = Vtiger(folder, seed, clock, self._vtiger_switches, f"{self.url}/vtiger")
+            opened.callback(self.vtiger.close)
+            self.iteras = Iteras(folder, clock, self._iteras_switches, f"{self.url}/iteras")
+            opened.callback(self.iteras.close)
+            self._close = opened.pop_all().close
+
     def _run(self) -> None:
         try:
             self._server.run(sockets=[self._socket])
         finally:
-            self.mailchimp.close()
+            self._close()
 
     def _pages(self) -> list[Route]:
         def root(_: Visit) -> dict[str, Any]:
-            return {"enlist": "sandbox", "version": VERSION, "mounts": ["mailchimp"]}
+            return {"enlist": "sandbox", "version": VERSION, "mounts": ["mailchimp", "mailup", "vtiger", "iteras"]}
 
         def reset(_: Visit) -> dict[str, Any]:
             self.reset()

@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from iteras_simulator_caller import IterasCaller
 from mailchimp_simulator_caller import Caller
 from mailup_simulator_caller import MailupCaller
+from vtiger_simulator_caller import VtigerCaller
 
+from pipelines.sandbox.iteras.simulator import Iteras
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
 from pipelines.sandbox.mailup.simulator import Mailup
 from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.vtiger.simulator import Vtiger
 
 
 @pytest.fixture(scope="session")
@@ -52,4 +56,32 @@ def mailup_simulator_call(mailup_simulator: Mailup) -> Iterator[MailupCaller]:
     """Plain requests to it, with a token and without the rate limit; "LIST" in a path is the seeded list."""
     mailup_simulator.turn(calls_per_second=0)
     with MailupCaller(mailup_simulator) as caller:
+        yield caller
+
+
+@pytest.fixture
+def vtiger_simulator(mailchimp_simulator_server: Sandbox) -> Vtiger:
+    """The Vtiger simulator as a fresh sandbox has it: no records yet."""
+    mailchimp_simulator_server.reset()
+    return mailchimp_simulator_server.vtiger
+
+
+@pytest.fixture
+def vtiger_simulator_call(vtiger_simulator: Vtiger) -> Iterator[VtigerCaller]:
+    """Plain requests to it, with the session of the seeded user."""
+    with VtigerCaller(vtiger_simulator) as caller:
+        yield caller
+
+
+@pytest.fixture
+def iteras_simulator(mailchimp_simulator_server: Sandbox) -> Iteras:
+    """The Iteras simulator as a fresh sandbox has it: no customers yet."""
+    mailchimp_simulator_server.reset()
+    return mailchimp_simulator_server.iteras
+
+
+@pytest.fixture
+def iteras_simulator_call(iteras_simulator: Iteras) -> Iterator[IterasCaller]:
+    """Plain requests to it, with the key in the header."""
+    with IterasCaller(iteras_simulator) as caller:
         yield caller
