@@ -25,7 +25,8 @@ with settings as (select * from sync_{sync}.settings),
 seen as (
     select
         addresses.email_key,
-        case members.status when 'unsubscribed' then 'opted_out' else 'bounced' end as reason,
+        members.objection is not null as is_their_own,
+        case members.status when 'bounced' then 'bounced' else coalesce(members.objection, 'opted_out') end as reason,
         nullif(members.opt_out_reason, '') as note,
         try_cast(members.changed_at as timestamp) as happened_at,
     from sync_{sync}.extract_members as members
@@ -49,7 +50,12 @@ select
     managed.entity,
     settings.sync,
     {scope} as scope,
-    case seen.reason when 'opted_out' then 'opt_out' else 'bounce' end as event,
+    case seen.reason
+        when 'bounced' then 'bounce'
+        when 'complained' then 'complaint'
+        when 'erased' then 'erase'
+        else 'opt_out'
+    end as event,
     seen.reason,
     'provider' as source,
     seen.happened_at,
@@ -61,11 +67,11 @@ left join ledger.members as managed
     and managed.audience_id = settings.audience_id
     and managed.email_key = seen.email_key
 -- What changed long after our own unsubscribe was answered is somebody else's doing: people come back and leave again.
--- So is an unsubscribe for which somebody gave a reason: ours give none.
+-- So is an unsubscribe that the provider knows to be the person's own.
 where not (
     seen.reason = 'opted_out'
     and managed.left_by is not distinct from 'unsubscribe'
-    and seen.note is null
+    and not seen.is_their_own
     and not coalesce(seen.happened_at > managed.left_at + interval 1 hour, false)
 )
 and not exists (

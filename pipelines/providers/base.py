@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.config.sync import NewAudience
 
 Status = Literal["subscribed", "unsubscribed", "bounced", "pending", "archived", "transactional"]
+Objection = Literal["opted_out", "complained", "erased"]
 Op = Literal["add", "update", "rename", "tag", "untag", "join", "leave", "unsubscribe", "archive", "delete"]
 
 
@@ -78,7 +79,9 @@ class Group:
 class Member:
     """One person in the audience as the provider has it now.
 
-    `contact_id` is what stays when the address changes, where `provider_id` does not; else None.
+    `objection` is what an unsubscribed person did, where the provider says that it was their own doing; None where it
+    says nothing, or that an administrator or the API did it. `contact_id` is what stays when the address changes,
+    where `provider_id` does not; else None.
     """
 
     provider_id: str
@@ -90,6 +93,7 @@ class Member:
     opt_out_reason: str | None
     joined_at: str | None
     changed_at: str | None
+    objection: Objection | None = None
     contact_id: str | None = None
 
 

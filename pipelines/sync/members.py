@@ -32,7 +32,7 @@ from pipelines.warehouse import Warehouse, has_table
 
 MEMBER_COLUMNS = (
     *("provider_id", "email", "status", "fields", "tags", "groups"),
-    *("opt_out_reason", "joined_at", "changed_at"),
+    *("opt_out_reason", "objection", "joined_at", "changed_at"),
 )
 LANDED_COLUMNS = (*MEMBER_COLUMNS, "contact_id")
 OVERLAP = timedelta(hours=1)  # for clocks that differ, and for a provider that shows a change late
@@ -209,7 +209,7 @@ def _rows(pages: Iterable[Sequence[Member]], total: int | None) -> Iterator[list
                 json.dumps(dict(sorted(member.fields.items())), ensure_ascii=False, separators=(",", ":")),
                 json.dumps(member.tags, ensure_ascii=False),
                 json.dumps(member.groups, ensure_ascii=False),
-                *(member.opt_out_reason, member.joined_at, member.changed_at, member.contact_id),
+                *(member.opt_out_reason, member.objection, member.joined_at, member.changed_at, member.contact_id),
             )
             for member in page
         ]

@@ -128,7 +128,7 @@ def test_no_change_is_missed_in_any_zone_that_the_contract_leaves_open(
     vtiger_load(vtiger_simulator, tmp_path / "home", timezone=zone)
     vtiger_simulator.edit(keys[0], lastname="changed")
     vtiger_simulator.delete(keys[1])
-    vtiger_simulator.create("Leads", lastname="new")
+    vtiger_simulator.create("Leads", lastname="new", assigned_user_id="19x1")
     home, loaded = vtiger_load(vtiger_simulator, tmp_path / "home", timezone=zone)
     assert loaded.how.startswith("what changed since")
     assert table(home) == table(vtiger_load(vtiger_simulator, tmp_path / "fresh", timezone=zone)[0])

@@ -274,7 +274,8 @@ class World:
             "fields": json.dumps(self._concealed(member.fields), ensure_ascii=False, separators=(",", ":")),
             "tags": json.dumps(member.tags),
             "groups": json.dumps(member.groups),
-            **{"opt_out_reason": member.reason, "joined_at": None, "changed_at": member.changed_at},
+            **{"opt_out_reason": member.reason, "objection": "opted_out" if member.reason else None},
+            **{"joined_at": None, "changed_at": member.changed_at},
         }
 
     def _concealed(self, fields: Mapping[str, str]) -> dict[str, str]:

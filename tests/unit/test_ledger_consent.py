@@ -42,9 +42,12 @@ class Ledger:
         """It is that time of the day now."""
         self._patch.setenv(clock.VARIABLE, f"2026-11-20T{moment}:00+00:00")
 
-    def shows(self, name: str, status: str, changed: str = "09:00", reason: str | None = None) -> None:
+    def shows(
+        self, name: str, status: str, changed: str = "09:00", reason: str | None = None, did: str | None = None
+    ) -> None:
         """The audience as extracted is this one member."""
         row = {"provider_id": "1", "email": f"{name}@B.example", "status": status, "opt_out_reason": reason}
+        row["objection"] = did
         times = {"joined_at": None, "changed_at": f"2026-11-20T{changed}:00+00:00" if changed else None}
         fill(self.database, f"{SCHEMA}.extract_members", MEMBER_COLUMNS, [{**row, **times, "fields": "{}"}])
         addresses.judge_new(self.database, f"select email as address from {SCHEMA}.extract_members")
@@ -268,3 +271,12 @@ def test_no_release_lifts_an_erasure(ledger: Ledger) -> None:
     ledger.says("release", "anna", reason="erased")
     ledger.says("release", "anna")
     assert ledger.suppressed() == [("anna", "erased")]
+
+
+@pytest.mark.parametrize(("did", "event"), [("opted_out", "opt_out"), ("complained", "complaint"), ("erased", "erase")])
+def test_what_the_provider_knows_to_be_the_persons_own_is_never_ours(ledger: Ledger, did: str, event: str) -> None:
+    """B5: an unsubscribe of ours got lost, or came to nothing; what they did themselves counts, and as what it was."""
+    ledger.sends("unsubscribe", "anna")
+    ledger.shows("anna", "unsubscribed", "10:01", did=did)
+    assert [(one["event"], one["reason"]) for one in ledger.brings_home()] == [(event, did)]
+    assert ledger.suppressed() == [("anna", did)]

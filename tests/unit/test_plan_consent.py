@@ -365,7 +365,7 @@ def test_our_own_unsubscribe_is_no_opt_out_but_a_later_one_is(cast: Cast) -> Sto
 
 
 @together
-def test_an_unsubscribe_for_which_somebody_gave_a_reason_is_never_taken_for_ours(cast: Cast) -> Story:
+def test_an_unsubscribe_of_the_persons_own_is_never_taken_for_ours(cast: Cast) -> Story:
     """Ours got lost on the way; whatever unsubscribed them then had a reason of its own."""
     cast.want("anna")
     yield

@@ -153,6 +153,7 @@ class Reading:
             tags=self._tags(audience_id, item),
             groups=self.group_keys(audience_id, item.get("interests") or {}),
             opt_out_reason=_opt_out_reason(item),
+            objection="opted_out" if _opt_out_reason(item) else None,
             joined_at=utc(item.get("timestamp_opt")) or utc(item.get("timestamp_signup")),
             changed_at=utc(item.get("last_changed")),
             contact_id=item.get("contact_id") or None,

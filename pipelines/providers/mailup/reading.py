@@ -165,6 +165,7 @@ class Reading:
             tags=(),
             groups=groups,
             opt_out_reason=out.reason if out else None,
+            objection=out.objection if out else None,
             joined_at=consent.joined_at if consent else None,
             changed_at=consent.changed_at if consent else None,
         )

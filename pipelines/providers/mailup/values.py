@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines.providers.base import Status
+from pipelines.providers.base import Objection, Status
 
 FIELD_LENGTH = 200  # nvarchar(200): UTF-16 units, not bytes
 NEVER = "0001-01-01"
@@ -20,17 +20,22 @@ _ADDRESS = re.compile(r"[^\s\"'<>,;()=]+@[^\s\"'<>,;()]+")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why somebody is unsubscribed: our word, our status, and whether they complained."""
+    """Why somebody is unsubscribed: our word, our status, and what the person did, None where another did it."""
 
     reason: str
     status: Status = "unsubscribed"
-    is_complaint: bool = False
+    objection: Objection | None = "opted_out"
+
+    @property
+    def is_complaint(self) -> bool:
+        """Whether the person called the mail spam."""
+        return self.objection == "complained"
 
 
-_ADMINISTRATOR = Cause("administrator")
+_ADMINISTRATOR = Cause("administrator", objection=None)
 _LINK = Cause("link in a message")
-_IMPORT = Cause("imported as unsubscribed")
-_COMPLAINT = Cause("spam complaint", is_complaint=True)
+_IMPORT = Cause("imported as unsubscribed", objection=None)
+_COMPLAINT = Cause("spam complaint", objection="complained")
 _BUTTON = Cause("unsubscribe button of the mail client")
 _BLOCKED = Cause("blocked")
 CAUSES: Mapping[int, Cause] = {
@@ -46,9 +51,9 @@ CAUSES: Mapping[int, Cause] = {
     128: Cause("inactive"),
     **dict.fromkeys((256, 2561, 2562, 2563), _BLOCKED),
     512: Cause("repeated soft bounces", "bounced"),
-    1024: Cause("right to be forgotten"),
+    1024: Cause("right to be forgotten", objection="erased"),
 }
-UNKNOWN_CAUSE = Cause("unsubscribed")
+UNKNOWN_CAUSE = Cause("unsubscribed", objection=None)
 
 
 def cause(code: Any, subcode: Any = None) -> Cause:
