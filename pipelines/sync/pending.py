@@ -23,9 +23,3 @@ def refuse_pending(home: Home, sync: SyncConfig) -> None:
 def _pending(sync: SyncConfig) -> Iterator[tuple[KeyPath, str]]:
     if sync.write_back:
         yield ("write_back",), "Writing back to the CRM"
-    for at, source in enumerate(sync.sources):
-        for number, group in enumerate(source.groups):
-            if group.mode != "mirror":
-                yield ("from", at, "groups", number, "mode"), f"The group mode {group.mode}"
-            if group.existing != "update":
-                yield ("from", at, "groups", number, "existing"), "Keeping the fields of members already in a group"

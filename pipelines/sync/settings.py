@@ -86,6 +86,7 @@ def _source(home: Home, sync: SyncConfig, source: Source) -> dict[str, Any]:
 
 def _label(rule: TagRule | TagSplit | GroupRule | GroupSplit, category: str | None) -> Mapping[str, Any]:
     prefix = f"{category}: " if category else ""
+    policies = {} if isinstance(rule, TagRule | TagSplit) else {"mode": rule.mode, "existing": rule.existing}
     if isinstance(rule, TagSplit | GroupSplit):
-        return {"split": rule.split, "by": rule.by, "prefix": prefix}
-    return {"name": prefix + rule.name, "when": rule.when}
+        return {"split": rule.split, "by": rule.by, "prefix": prefix, **policies}
+    return {"name": prefix + rule.name, "when": rule.when, **policies}

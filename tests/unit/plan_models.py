@@ -55,9 +55,19 @@ from:
     tags: [{name: Firm}]
 duplicates: {prefer: [first_entity, newest], newest: Changed}
 """
+DUPLICATES = "duplicates: {prefer: [first_entity, newest], newest: Changed}"
+GROUP_RULES = "groups: [{split: Groups, by: ';', category: Interests}]"
+# What a variant has in place of what in the sync.
 VARIANTS = {
-    "first": "duplicates: {prefer: [first_entity, newest], newest: Changed}",
-    "newest": "duplicates: {prefer: [newest, first_entity], newest: Changed, merge: [tags, groups]}",
+    "first": (DUPLICATES, DUPLICATES),
+    "newest": (DUPLICATES, "duplicates: {prefer: [newest, first_entity], newest: Changed, merge: [tags, groups]}"),
+    "overwriting": (
+        GROUP_RULES,
+        "groups: [{name: News, category: Interests, when: Groups = 'News', mode: overwrite}, "
+        "{name: Art, category: Interests, when: Groups = 'Art'}]",
+    ),
+    "appending": (GROUP_RULES, "groups: [{split: Groups, by: ';', category: Interests, mode: append}]"),
+    "untouched": (GROUP_RULES, "groups: [{split: Groups, by: ';', category: Interests, existing: keep}]"),
 }
 COLUMNS = {
     "persons": (
@@ -92,7 +102,7 @@ def home_of(variant: str) -> Home:
     root = Path(tempfile.mkdtemp(prefix="enlist-plan-"))
     (root / "syncs").mkdir()
     (root / "connections.yaml").write_text(CONNECTIONS, encoding="utf-8")
-    text = SYNC.replace(VARIANTS["first"], VARIANTS[variant])
+    text = SYNC.replace(*VARIANTS[variant])
     (root / "syncs" / "people.yaml").write_text(text, encoding="utf-8")
     return load_home(root, environ={}, check=False)
 

@@ -62,9 +62,13 @@ records_{{ loop.index0 }} as (
             {{ text(field.name) }}, cast({{ expression(field.sql) }} as varchar){{ ',' if not loop.last }}
             {%- endfor %}
         ) as varchar) as secrets,
-        {%- for kind in ['tags', 'groups'] %}
+        {%- for kind, labels in {
+            'tags': source.tags,
+            'groups': source.groups,
+            'overwritten_groups': source.groups | selectattr('split') | selectattr('mode', 'eq', 'overwrite') | list,
+        }.items() %}
         list_sort(list_distinct(list_filter(flatten([
-            {%- for label in source[kind] %}
+            {%- for label in labels %}
             {%- if label.split %}
             list_transform(string_split(cast({{ expression(label.split) }} as varchar), {{ text(label.by) }}), lambda part: {{ text(label.prefix or '') }} || nullif(trim(part), '')),
             {%- else %}
@@ -87,7 +91,7 @@ records as (
     select
         '' as entity, 0 as entity_order, '' as contact_key, '' as owner, '' as address, false as is_match,
         false as is_opted_out, cast([] as varchar[]) as exclusions, '' as newest, '{}' as fields, '{}' as secrets,
-        cast([] as varchar[]) as tags, cast([] as varchar[]) as groups,
+        cast([] as varchar[]) as tags, cast([] as varchar[]) as groups, cast([] as varchar[]) as overwritten_groups,
     where false
     {%- endfor %}
 ),
@@ -131,5 +135,6 @@ select
     secrets,
     tags,
     groups,
+    overwritten_groups,
     address,
 from judged

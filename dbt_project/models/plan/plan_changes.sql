@@ -42,10 +42,24 @@ leaving_groups as (
         leaving_because as reason,
         members.*,
         cast(json_object('groups', groups_now) as varchar) as before,
-        cast(json_object('groups', {{ pick('groups_now', '[settings.exit_group]') }}) as varchar) as after,
+        cast(json_object('groups', {{ pick('groups_now', 'list_append(appended_groups, settings.exit_group)') }}) as varchar)
+            as after,
     from members
     cross join settings
-    where decision = 'leave_groups' and len({{ pick('groups_now', '[settings.exit_group]', present=false) }}) > 0
+    where
+        decision = 'leave_groups'
+        and len({{ pick('groups_now', 'list_append(appended_groups, settings.exit_group)', present=false) }}) > 0
+),
+
+evicted as (
+    select
+        'leave' as op,
+        case when is_managed then coalesce(leaving_because, 'changed') else 'unmanaged' end as reason,
+        members.*,
+        cast(json_object('groups', groups_now) as varchar) as before,
+        cast(json_object('groups', {{ pick('groups_now', 'groups_to_leave', present=false) }}) as varchar) as after,
+    from members
+    where decision = 'evict' and len(groups_to_leave) > 0
 ),
 
 parked as (
@@ -91,9 +105,10 @@ updates as (
             else json_object('fields', json(wanted_fields))
         end as varchar) as after,
     from members
-    where
+    where not is_untouched and (
         decision = 'adopt'
         or ((has_other_fields or is_handed_over) and is_managed and status <> 'archived' and decision in ('keep', 'hold', 'hold_bounced', 'hold_opted_out'))
+    )
 ),
 
 adds as (
@@ -145,6 +160,7 @@ labels as (
 drafted as (
     select * from leavers
     union all by name select * from leaving_groups
+    union all by name select * from evicted
     union all by name select * from parked
     union all by name select * from renames
     union all by name select * from updates

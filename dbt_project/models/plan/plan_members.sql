@@ -71,8 +71,11 @@ decisions as (
     cross join settings
 ),
 
+-- Strangers to a group that is overwritten leave it (E14), whether they are ours or not.
 decided as (
-    select * from decisions where decision not in ('stay', 'moves_away')
+    select * replace (if(decision = 'stay' and is_intruder and is_present, 'evict', decision) as decision)
+    from decisions
+    where decision <> 'moves_away' and (decision <> 'stay' or is_intruder)
 ),
 
 -- What each side holds, read for those alone to whom something may happen.
@@ -120,13 +123,19 @@ unpacked as (
 
 select
     unpacked.*,
-    -- Only tags and groups that we sent ourselves are ever taken away.
+    -- Only tags and groups that we sent ourselves are ever taken away, but for groups that are overwritten (E14, E15).
     {{ pick('wanted_tags', 'now_tags', present=false) }} as tags_to_add,
     {{ pick(pick('our_tags', 'now_tags'), 'wanted_tags', present=false) }} as tags_to_remove,
     {{ pick('wanted_groups', 'now_groups', present=false) }} as groups_to_join,
-    {{ pick(pick('our_groups', 'now_groups'), 'wanted_groups', present=false) }} as groups_to_leave,
+    list_sort(list_distinct(list_concat(
+        {{ pick(pick(pick('our_groups', 'now_groups'), 'wanted_groups', present=false), 'kinds.appended', present=false) }},
+        {{ pick(pick('now_groups', 'kinds.overwritten'), 'wanted_groups', present=false) }}
+    ))) as groups_to_leave,
     list_sort(list_distinct({{ pick('now_tags', 'list_concat(our_tags, wanted_tags)') }})) as tags_now,
-    list_sort(list_distinct({{ pick('now_groups', 'list_concat(our_groups, wanted_groups)') }})) as groups_now,
+    list_sort(list_distinct({{ pick('now_groups', 'list_concat(our_groups, wanted_groups, kinds.overwritten)') }})) as groups_now,
+    kinds.appended as appended_groups,
+    -- Members who are in such a group already keep the fields that they have.
+    len({{ pick(pick('wanted_groups', 'now_groups'), 'kinds.untouched') }}) > 0 as is_untouched,
     case when wanted_fields is not distinct from now_fields then false else not (
         wanted_fields is not distinct from sent_fields
         and len(list_filter(
@@ -141,3 +150,4 @@ select
             is distinct from json_extract_string(now_fields, '$."' || name || '"')
     )) > 0 end as has_other_fields,
 from unpacked
+cross join {{ ref('map_groups') }} as kinds

@@ -47,6 +47,9 @@ alike as (
         members.email as member_email,
         members.provider_id,
         members.status,
+        len(kinds.overwritten) > 0 and len({{
+            pick(pick('members.groups', 'kinds.overwritten'), 'coalesce(wanted.groups, [])', present=false)
+        }}) > 0 as is_intruder,
         wanted.fields_hash = members.fields_hash and wanted.tags = members.tags and wanted.groups = members.groups
             as is_alike,
         case when not is_alike then wanted.fields_hash end as wanted_hash,
@@ -58,6 +61,7 @@ alike as (
             and list_has_all(members.groups, wanted.groups) as has_all_labels,
     from wanted
     full outer join members on wanted.email_key = members.email_key
+    cross join {{ ref('map_groups') }} as kinds
 ),
 
 -- What we sent is unpacked only where the CRM and the provider are not alike, most often for the provider's own doing.
@@ -80,6 +84,7 @@ sides as (
         coalesce(alike.provider_id, managed.provider_id) as provider_id,
         alike.member_email,
         alike.status,
+        coalesce(alike.is_intruder, false) as is_intruder,
         case when not alike.is_alike then {{ unpacked('managed.sent') }} end as was_sent,
         case when not alike.is_alike then {{ unpacked('managed.kept') }} end as was_kept,
         coalesce(alike.is_alike or (
@@ -140,6 +145,7 @@ select
     and suppressed.is_managed
     and suppressed.status = 'subscribed'
     and suppressed.suppressed_by is null
+    and not suppressed.is_intruder
     and not suppressed.is_handed_over as is_settled,
 from suppressed
 left join leavers on suppressed.email_key = leavers.email_key
