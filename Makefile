@@ -21,7 +21,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## calls, seconds and memory of a large push, beside a loop of the official client
+bench: $(INSTALLED)  ## what a large push and a large plan cost, beside the least possible (half an hour, 30 GB of disk)
 	$(BIN)/python tests/benchmark
 
 lock:  ## resolve the versions anew

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipelines.config import Home
 from pipelines.errors import ConfigError, EnlistError
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import Warehouse, memory_limit
 
 CRM_REMEDY = "The rows are in the CRM: two records with one key, or a key that is empty."
 DEFECT_REMEDY = "Nothing was sent or published because of it; it is a defect of Enlist, please report it."
@@ -118,15 +118,17 @@ def _node(result: Any) -> Node:
 
 @contextmanager
 def _environment(database: Path) -> Iterator[None]:
-    before = os.environ.get("ENLIST_WAREHOUSE")
-    os.environ["ENLIST_WAREHOUSE"] = str(database)
+    told = {"ENLIST_WAREHOUSE": str(database), "ENLIST_MEMORY": memory_limit()}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ |= told
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["ENLIST_WAREHOUSE"]
-        else:
-            os.environ["ENLIST_WAREHOUSE"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -9,7 +9,7 @@ warehouse briefly and never across a call to an API; `reserved` is for dbt, whic
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pipelines.config import Home
 from pipelines.errors import Busy, ConfigError
 
 WAIT_SECONDS = 60.0
+MOST_MEMORY = 2_500_000_000  # bytes; what the models need beyond that goes through files (tests/benchmark)
 PUBLISHED_STORAGE = "v1.0.0"  # what DuckDB 1.x tools can open
 
 
@@ -77,6 +78,14 @@ class Warehouse:
                 time.sleep(0.2)
             except duckdb.Error as error:
                 raise unreadable(self.path) from error
+
+
+def memory_limit() -> str:
+    """What dbt's models may use, as DuckDB writes it: MOST_MEMORY, or DuckDB's own limit where a machine has less."""
+    with closing(duckdb.connect()) as connection:
+        query = "select parse_formatted_bytes(current_setting('memory_limit'))"
+        own = int(connection.execute(query).fetchall()[0][0])
+    return f"{min(own, MOST_MEMORY)}B"
 
 
 def unreadable(path: Path) -> ConfigError:
