@@ -14,10 +14,11 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -32,11 +33,15 @@ Row = Sequence[str | None]
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A complete landing: the pattern its Parquet parts match, how many rows, and the columns in their order."""
+    """A complete landing: the pattern its Parquet parts match, how many rows, and the columns in their order.
+
+    `facts` is what its writer wanted to be known with it.
+    """
 
     files: str
     rows: int
     columns: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def relation(self) -> str:
@@ -45,24 +50,28 @@ class Landed:
         return f"read_parquet({sql_text(self.files)}, hive_partitioning = false)"
 
 
-def land(folder: Path, columns: Sequence[str], pages: Iterable[Sequence[Row]]) -> Landed:
+def land(
+    folder: Path,
+    columns: Sequence[str],
+    pages: Iterable[Sequence[Row]],
+    facts: Callable[[], Mapping[str, Any]] = dict,
+) -> Landed:
     """Write all pages as text and put them in place of the folder's last landing once the last page is read.
 
     Values come back as they went in, None and "" apart. Whatever `pages` raises passes through, and the last
-    landing stays. Raises `ConfigError` for columns that can't stand side by side in a table, `PermanentError` for a
+    landing stays. `facts` is asked after the last page for what is kept with the landing, JSON-ready.
+
+    Raises `ConfigError` for columns that can't stand side by side in a table, `PermanentError` for a
     record with too many or too few values.
     """
     names = tuple(columns)
     _check_columns(names, folder.name)
-    parts = folder / uuid.uuid4().hex
-    parts.mkdir(parents=True)
-    try:
-        rows = _write_parts(parts, names, pages)
-    except BaseException:
-        shutil.rmtree(parts, ignore_errors=True)
-        raise
-    _put_in_place(folder, {"parts": parts.name, "rows": rows, "columns": names})
-    return _landed(parts, rows, names)
+    return _landing(folder, names, lambda parts: _write_parts(parts, names, pages), facts)
+
+
+def land_query(folder: Path, columns: Sequence[str], query: str, facts: Mapping[str, Any]) -> Landed:
+    """The same for the rows of an SQL query over other landings, whose columns are these, all text."""
+    return _landing(folder, tuple(columns), lambda parts: _copy_query(parts, query), lambda: facts)
 
 
 def last_landing(folder: Path) -> Landed | None:
@@ -71,7 +80,8 @@ def last_landing(folder: Path) -> Landed | None:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return _landed(folder / manifest["parts"], manifest["rows"], tuple(manifest["columns"]))
+    columns, facts = tuple(manifest["columns"]), manifest.get("facts", {})
+    return _landed(folder / manifest["parts"], manifest["rows"], columns, facts)
 
 
 def sql_text(value: str) -> str:
@@ -84,9 +94,24 @@ def sql_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _landed(parts: Path, rows: int, columns: tuple[str, ...]) -> Landed:
+def _landing(
+    folder: Path, columns: tuple[str, ...], write: Callable[[Path], int], facts: Callable[[], Mapping[str, Any]]
+) -> Landed:
+    """`write` the parts into a folder of their own, then put that in place; returns what landed."""
+    parts = folder / uuid.uuid4().hex
+    parts.mkdir(parents=True)
+    try:
+        rows, known = write(parts), dict(facts())
+    except BaseException:
+        shutil.rmtree(parts, ignore_errors=True)
+        raise
+    _put_in_place(folder, {"parts": parts.name, "rows": rows, "columns": columns, "facts": known})
+    return _landed(parts, rows, columns, known)
+
+
+def _landed(parts: Path, rows: int, columns: tuple[str, ...], facts: Mapping[str, Any]) -> Landed:
     # DuckDB reads the same wildcards as Python's glob; a home may have [, * or ? in its path.
-    return Landed(f"{glob.escape(str(parts.resolve()))}{os.sep}part-*.parquet", rows, columns)
+    return Landed(f"{glob.escape(str(parts.resolve()))}{os.sep}part-*.parquet", rows, columns, facts)
 
 
 def _check_columns(columns: tuple[str, ...], where: str) -> None:
@@ -152,6 +177,13 @@ def _copy(connection: duckdb.DuckDBPyConnection, part: Path, columns: tuple[str,
         connection.execute(f"copy (select {selected} from page) to {sql_text(str(part))} (format parquet)")
     finally:
         connection.unregister("page")
+
+
+def _copy_query(parts: Path, query: str) -> int:
+    with closing(duckdb.connect()) as connection:
+        target = sql_text(str(parts / "part-000000.parquet"))
+        copied = connection.execute(f"copy ({query}) to {target} (format parquet)").fetchall()
+    return int(copied[0][0])
 
 
 def _put_in_place(folder: Path, manifest: dict[str, object]) -> None:

@@ -47,6 +47,11 @@ create table if not exists quality.bad_emails (
     suggestion text
 );
 
+-- one row per plan, verdict and rule: how many records that the sync asks for had it then; rule is null for ok
+create table if not exists quality.history (
+    plan_id text, sync text, planned_at timestamp, verdict text, rule text, records bigint
+);
+
 -- one row per push run, from the first line of its journal
 create table if not exists ledger.runs (
     run_id text primary key, plan_id text, sync text, connection text, audience_id text, source_rows text,
@@ -103,6 +108,11 @@ create table if not exists plan.changes (
 create table if not exists plan.holds (
     sync text, email_key text, contact_key text, entity text, owner text, reason text, detail text,
     first_seen_at timestamp, last_seen_at timestamp
+);
+-- one row per hold that a plan no longer had, and what became of the record or member then
+create table if not exists plan.released (
+    plan_id text, sync text, email_key text, contact_key text, entity text, owner text, reason text, detail text,
+    first_seen_at timestamp, released_at timestamp, became text
 );
 
 -- campaign statistics as they came, one row as the design names it

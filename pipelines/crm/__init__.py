@@ -5,15 +5,22 @@ Belongs here: choosing the module of a connection. Does not: anything that knows
 
 from pathlib import Path
 
-from pipelines.config.connections import CrmConnection, SqlConnection
-from pipelines.crm.base import Source
+from pipelines.config.connections import (
+    CrmConnection,
+    FileConnection,
+    IterasConnection,
+    SqlConnection,
+    VtigerConnection,
+)
+from pipelines.config.home import LOCKS_FOLDER
+from pipelines.crm.base import Source, Writer
 from pipelines.errors import ConfigError
 
 
 def open_source(name: str, connection: CrmConnection, home_root: Path) -> Source:
     """The source behind a connection called `name`; relative paths start at `home_root`. Nothing is contacted yet.
 
-    Raises `ConfigError` for a kind that this version can't read, or settings that can't be used.
+    Raises `ConfigError` for settings that can't be used.
     """
     match connection:
         case SqlConnection():
@@ -21,9 +28,37 @@ def open_source(name: str, connection: CrmConnection, home_root: Path) -> Source
             from pipelines.crm.sql import SqlSource
 
             return SqlSource(name, connection, home_root)
+        case FileConnection():
+            from pipelines.crm.file import FileSource
+
+            return FileSource(name, connection, home_root)
+        case VtigerConnection():
+            from pipelines.crm.vtiger.reading import VtigerSource
+
+            return VtigerSource(name, connection, home_root / LOCKS_FOLDER)
+        case IterasConnection():
+            from pipelines.crm.iteras import IterasSource
+
+            return IterasSource(name, connection, home_root / LOCKS_FOLDER)
+
+
+def open_writer(name: str, connection: CrmConnection, home_root: Path) -> Writer:
+    """What writes to the CRM behind a connection called `name`. Nothing is contacted yet.
+
+    Raises `ConfigError` for a kind that is only read.
+    """
+    match connection:
+        case VtigerConnection():
+            from pipelines.crm.vtiger.writing import VtigerWriter
+
+            return VtigerWriter(name, connection, home_root / LOCKS_FOLDER)
+        case IterasConnection():
+            from pipelines.crm.iteras_writing import IterasWriter
+
+            return IterasWriter(name, connection, home_root / LOCKS_FOLDER)
         case _:
             raise ConfigError(
-                f"Connections of kind {connection.kind} are not available yet in this version.",
+                f"Enlist does not write to connections of kind {connection.kind}.",
                 where=f"connections.yaml, {name}",
-                do="Load the data into a database and read it with kind: sql.",
+                do="Enter it in the CRM by hand.",
             )

@@ -1,74 +1,117 @@
 """An entity's records from its CRM into the warehouse: landed first, loaded in one transaction.
 
-Belongs here: the table crm_CONNECTION.ENTITY and its log of loads. Does not: reading one kind of CRM (its module).
+Belongs here: the table crm_CONNECTION.ENTITY, its rejected records, its log of loads; when the CRM is asked at all
+(max_age). Does not: reading one kind of CRM (its module), putting changes together (reading.py), judging the volume
+(the plan's safety).
+
+A table is only ever replaced by an extract that was read to its end.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
+from datetime import datetime, timedelta
 
-from pipelines import clock, locks, progress
+from pipelines import clock, locks
 from pipelines.config import Home
+from pipelines.config.expressions import check_expressions
 from pipelines.crm import open_source
-from pipelines.crm.base import Page, Source
-from pipelines.errors import EmptySource
-from pipelines.landing import Landed, land
+from pipelines.crm.reading import Reading, settings_hash
+from pipelines.errors import ConfigError
+from pipelines.landing import Landed, last_landing
 from pipelines.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """How many records were loaded, and their columns."""
+    """What was loaded: how many records, their columns, how they were read, how many were rejected.
+
+    `new_columns` and `gone_columns` compare with the extract before; `notes` are sentences on what looks odd.
+    """
 
     rows: int
     columns: tuple[str, ...]
+    how: str
+    rejected: int = 0
+    new_columns: tuple[str, ...] = ()
+    gone_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def load_entity(home: Home, warehouse: Warehouse, connection: str, entity: str, run_id: str) -> Loaded:
-    """Replace the entity's table by what the CRM holds now.
+    """Replace the entity's table by what the CRM holds now, or held less than the connection's max_age ago.
 
-    A CRM that breaks off, or gives nothing at all (`EmptySource`), leaves the last good extract in place.
+    A CRM that breaks off, gives nothing at all (`EmptySource`) or lacks a column that a sync uses (`ConfigError`)
+    leaves the last good extract in place.
     """
     name = f"{connection}.{entity}"
     with locks.held(home.locks / f"extract-{name}", wait=600, busy=f"{name} is being read by another run."):
-        source = open_source(connection, home.connection(connection), home.root)  # type: ignore[arg-type]
-        try:
-            landed = _land(home, source, connection, entity)
-        finally:
-            source.close()
+        last = last_landing(home.landing / "crm" / connection / entity)
+        settings = settings_hash(home.connection(connection), entity)
+        if last is not None and last.facts.get("settings") != settings:
+            last = None
+        if last is not None and _is_young(last, home.connection(connection).max_age):  # type: ignore[union-attr]
+            how, landed = f"the last extract again, of {last.facts['read_at']}", last
+        else:
+            how, landed = _read(home, connection, entity, last, settings)
         _load(warehouse, landed, connection, entity, run_id)
-    columns_file = home.landing / "crm" / connection / f"{entity}.columns.json"
-    columns_file.write_text(json.dumps(landed.columns, ensure_ascii=False), encoding="utf-8")
-    return Loaded(landed.rows, landed.columns)
+    before = home.source_columns(name) or landed.columns
+    _remember_columns(home, connection, entity, landed.columns)
+    return Loaded(
+        landed.rows,
+        landed.columns,
+        how,
+        rejected=len(landed.facts["rejected"]),
+        new_columns=tuple(column for column in landed.columns if column not in before),
+        gone_columns=tuple(column for column in before if column not in landed.columns),
+        notes=tuple(landed.facts["notes"]),
+    )
 
 
-def _land(home: Home, source: Source, connection: str, entity: str) -> Landed:
-    with closing(source.extract(entity)) as pages:  # type: ignore[type-var]  # every source is a generator
-        first = next(pages)
-        if not first.rows:
-            raise EmptySource(
-                f"{connection}.{entity} gave no records at all; the last good extract stays and nothing is sent.",
-                where="connections.yaml",
-                do="Look at the CRM, or at the connection's table or query.",
-            )
-        counted = _counted(chain([first], pages), f"{connection}.{entity}")
-        return land(home.landing / "crm" / connection / entity, first.columns, (page.rows for page in counted))
+def _is_young(last: Landed, max_age: timedelta | None) -> bool:
+    # A time to come is one of a rehearsal with another clock.
+    age = clock.now() - datetime.fromisoformat(last.facts["read_at"])
+    return max_age is not None and timedelta(0) <= age < max_age
 
 
-def _counted(pages: Iterator[Page], name: str) -> Iterator[Page]:
-    done = 0
-    for page in pages:
-        done += len(page.rows)
-        progress.advance(f"records of {name}", done)
-        yield page
+def _read(home: Home, connection: str, entity: str, last: Landed | None, settings: str) -> tuple[str, Landed]:
+    def check(columns: Sequence[str]) -> None:
+        _require_columns(home, connection, entity, columns)
+
+    with closing(open_source(connection, home.connection(connection), home.root)) as source:  # type: ignore[arg-type]
+        reading = Reading(source, home.landing / "crm" / connection, f"{connection}.{entity}", settings, check)
+        return reading.read(last)
+
+
+def _require_columns(home: Home, connection: str, entity: str, columns: Sequence[str]) -> None:
+    """Raise at the line of the first sync that uses a column which the CRM no longer has."""
+    name = f"{connection}.{entity}"
+    try:
+        for sync in home.syncs.values():
+            if any(source.entity == name for source in sync.sources):
+                check_expressions(home, sync, {name: columns})
+    except ConfigError:
+        # Both the old names and the new ones: else neither mending the sync nor mending the CRM would help.
+        gone = [column for column in home.source_columns(name) or () if column not in columns]
+        _remember_columns(home, connection, entity, [*columns, *gone])
+        raise
+
+
+def _remember_columns(home: Home, connection: str, entity: str, columns: Sequence[str]) -> None:
+    file = home.landing / "crm" / connection / f"{entity}.columns.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(columns, ensure_ascii=False), encoding="utf-8")
 
 
 def _load(warehouse: Warehouse, landed: Landed, connection: str, entity: str, run_id: str) -> None:
+    rejected = [(connection, entity, *record, run_id) for record in landed.facts["rejected"]]
     with warehouse.transaction() as database:
         database.execute(f"create schema if not exists crm_{connection}")
         database.execute(f"create or replace table crm_{connection}.{entity} as select * from {landed.relation}")
+        database.execute("delete from extract.rejected where connection = ? and entity = ?", [connection, entity])
+        if rejected:
+            database.executemany("insert into extract.rejected values (?, ?, ?, ?, ?, ?)", rejected)
         database.execute(
             "insert into extract.loads values (?, ?, ?, ?, ?)",
             [connection, entity, landed.rows, clock.naive(clock.now()), run_id],

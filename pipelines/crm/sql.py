@@ -7,11 +7,8 @@ A driver's own words are passed on only where they are about names or grammar: w
 words about connections may quote secrets. So no SQLAlchemy error is ever chained to ours.
 """
 
-import difflib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +18,8 @@ from sqlalchemy import exc
 from sqlalchemy.pool import NullPool
 
 from pipelines.config.connections import SqlConnection, SqlEntity
-from pipelines.crm.base import Page, Source
+from pipelines.crm.base import End, Extract, Page, Source
+from pipelines.crm.records import as_text, key_position, page_of, settings_of
 from pipelines.errors import ConfigError, PermanentError, ProviderError, TransientError
 
 CONNECT_SECONDS = 15
@@ -60,22 +58,29 @@ class SqlSource(Source):
         self._file = _sqlite_file(url, home_root, setting)
         self._engine = _engine(url, self._file, setting)
 
-    def extract(self, entity: str) -> Iterator[Page]:
-        """All rows of the table or query, columns under their own names; at least one page."""
-        settings = self._settings(entity)
+    def key(self, entity: str) -> str:
+        """The key column of the settings."""
+        return settings_of(self._entities, entity, self._name).key
+
+    def extract(self, entity: str, since: str | None = None) -> Extract:
+        """All rows of the table or query, columns under their own names, whatever `since` says."""
+        settings = settings_of(self._entities, entity, self._name)
         where = f"{self._name}.{entity}"
-        with self._connected(where) as connection:
-            result = _execute(connection, settings, where, self._fetch_size)
+        size = self._fetch_size
+        with self._connected(where) as connection, closing(_execute(connection, settings, where, size)) as result:
             columns = tuple(result.keys())
-            at = _key_position(columns, settings.key, where)
-            rows = _fetch(result, self._fetch_size, where)
-            yield _page(columns, rows, at, where)
-            while rows := _fetch(result, self._fetch_size, where):
-                yield _page(columns, rows, at, where)
+            at = key_position(columns, settings.key, where)
+            rows = _fetch(result, size, where)
+            yield _page(columns, rows, at, 1, where)
+            first = 1 + len(rows)
+            while rows := _fetch(result, size, where):
+                yield _page(columns, rows, at, first, where)
+                first += len(rows)
+        return End()
 
     def ids(self, entity: str) -> Iterator[str]:
         """All keys, by reading the entity to its end: no SQL of ours around a query that we did not write."""
-        key = self._settings(entity).key
+        key = self.key(entity)
         for page in self.extract(entity):
             at = page.columns.index(key)
             for row in page.rows:
@@ -84,15 +89,6 @@ class SqlSource(Source):
     def close(self) -> None:
         """Let go of connections."""
         self._engine.dispose()
-
-    def _settings(self, entity: str) -> SqlEntity:
-        if entity not in self._entities:
-            raise ConfigError(
-                f"There is no entity {entity}.",
-                where=f"connections.yaml, {self._name}",
-                do=f"Choose one of: {', '.join(sorted(self._entities))}.",
-            )
-        return self._entities[entity]
 
     def _connected(self, where: str) -> sa.Connection:
         if self._file is not None and not self._file.is_file():
@@ -105,30 +101,6 @@ class SqlSource(Source):
             return self._engine.connect()
         except exc.DBAPIError as error:
             raise connect_error(error, where) from None
-
-
-def as_text(value: Any) -> str:
-    """A value as a driver gives it, as text: ISO dates and times, numbers without a needless .0, true and false.
-
-    Raises `TypeError` for binary data.
-    """
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case datetime() | date() | time():
-            return value.isoformat()
-        case float():
-            return str(int(value)) if value.is_integer() else repr(value)
-        case Decimal():
-            return format(value, "f")
-        case bytes() | bytearray() | memoryview():
-            raise TypeError("binary data")
-        case dict() | list() | tuple():
-            return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-        case _:
-            return str(value)
 
 
 def connect_error(error: exc.DBAPIError, where: str) -> ProviderError:
@@ -231,17 +203,8 @@ def _fetch(result: sa.CursorResult[Any], size: int, where: str) -> Sequence[Sequ
         raise read_error(error, where, is_first_answer=False) from None
 
 
-def _key_position(columns: tuple[str, ...], key: str, where: str) -> int:
-    if key in columns:
-        return columns.index(key)
-    by_lower = {column.lower(): column for column in columns}
-    near = difflib.get_close_matches(key.lower(), by_lower, n=1)
-    hint = f"Did you mean {by_lower[near[0]]}?" if near else f"There are: {', '.join(columns)}."
-    raise ConfigError(f"There is no column {key}, which should be the key.", where=where, do=hint)
-
-
-def _page(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], at: int, where: str) -> Page:
-    """The rows as text; refuses binary data and records without a key."""
+def _page(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], at: int, first: int, where: str) -> Page:
+    """The rows as text, the first one being number `first`; refuses binary data."""
     try:
         texts = [[value if value is None else as_text(value) for value in row] for row in rows]
     except TypeError:
@@ -252,10 +215,4 @@ def _page(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], at: int, wher
             where=where,
             do="Leave it out: write a query that names the columns you need.",
         ) from None
-    if any(not (row[at] or "").strip() for row in texts):
-        raise PermanentError(
-            f"There are records without a {columns[at]}, which is the key.",
-            where=where,
-            do="Fill it in in the CRM, or leave those records out with a query.",
-        )
-    return Page(columns, texts)
+    return page_of(columns, at, [(f"row {first + number}", row) for number, row in enumerate(texts)], ())

@@ -27,6 +27,7 @@ SOURCES: dict[tuple[str, str], tuple[Stage, str]] = {
     ("plan", "plans"): ("plan", "frozen"),
     ("plan", "changes"): ("plan", "frozen"),
     ("plan", "holds"): ("plan", "frozen"),
+    ("plan", "released"): ("plan", "frozen"),
     ("stats", "campaigns"): ("stats", "campaigns"),
     ("stats", "sends"): ("stats", "sends"),
     ("stats", "events"): ("stats", "events"),

@@ -29,6 +29,8 @@ told as (
             when op = 'add' and outcome <> 'applied' and json_extract_string(before, '$.status') = 'archived' then 'archive'
             -- An undo of a purge brings somebody back as they were: unsubscribed by us.
             when op = 'add' and json_extract_string(after, '$.status') = 'unsubscribed' then 'unsubscribe'
+            -- An update tells nothing of somebody who is out already; that it was our own doing must not be forgotten.
+            when op = 'update' and json_extract_string(before, '$.status') = 'unsubscribed' then null
             when op in ('add', 'rename', 'update') then 'here'
         end as presence,
         json_extract(after, '$.fields') as fields,

@@ -7,6 +7,7 @@ A connection that can't be used at all raises its own error; a finding is what w
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from pipelines.config import Home, SyncConfig
@@ -61,11 +62,12 @@ def examine(home: Home, sync: SyncConfig) -> Examination:
 
 def _try_crm(home: Home, sync: SyncConfig) -> Iterator[str]:
     for source in sync.sources:
-        crm = open_source(source.connection, home.connection(source.connection), home.root)  # type: ignore[arg-type]
-        try:
-            page = next(crm.extract(source.entity_name))
-        finally:
-            crm.close()
+        connection = home.connection(source.connection)
+        with (
+            closing(open_source(source.connection, connection, home.root)) as crm,  # type: ignore[arg-type]
+            closing(crm.extract(source.entity_name)) as pages,
+        ):
+            page = next(pages)
         yield f"{source.entity}: readable, {len(page.columns)} columns"
 
 

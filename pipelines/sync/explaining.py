@@ -168,8 +168,12 @@ WANTED = """
 select email_key, fields, tags, groups from sync_{sync}.map_wanted where list_contains($email_keys, email_key)
 """
 PRESENT = """
-select email_key, provider_id, status, fields, tags, groups, opt_out_reason, joined_at, changed_at
-from sync_{sync}.stage_members where list_contains($email_keys, email_key)
+select
+    members.email_key, provider_id, members.status, extracted.fields, members.tags, members.groups,
+    members.opt_out_reason, members.joined_at, members.changed_at,
+from sync_{sync}.stage_members as members
+inner join sync_{sync}.extract_members as extracted using (provider_id)
+where list_contains($email_keys, members.email_key)
 """
 MEMBERS = """
 select connection, audience_id, email_key, entity, contact_key, provider_id, sent, kept, left_by, joined_at, left_at,

@@ -80,7 +80,7 @@ faced as (
         now.left_by,
         now.provider_id,
         now.member_email,
-        members.fields as member_fields,
+        extracted.fields as member_fields,
         coalesce(members.tags, []) as now_tags,
         coalesce(members.groups, []) as now_groups,
         coalesce(managed.sent_tags, []) as sent_tags,
@@ -95,6 +95,7 @@ faced as (
     from touched
     left join sync_{sync}.plan_state as now using (email_key)
     left join sync_{sync}.stage_members as members on touched.email_key = members.email_key
+    left join sync_{sync}.extract_members as extracted on members.provider_id = extracted.provider_id
     left join sync_{sync}.stage_managed as managed on touched.email_key = managed.email_key
     left join sync_{sync}.plan_state as occupant on touched.old_email_key = occupant.email_key
 ),

@@ -19,7 +19,13 @@ from rehearsal import SYNC, Rehearsal
 from pipelines import errors
 from pipelines.cli.app import app
 from pipelines.config import Home, load_home
-from pipelines.config.connections import MailchimpConnection, SqlConnection
+from pipelines.config.connections import (
+    FileConnection,
+    IterasConnection,
+    MailchimpConnection,
+    SqlConnection,
+    VtigerConnection,
+)
 from pipelines.config.sync import Source, SyncConfig
 from pipelines.config.values import Limit, Strict
 from pipelines.errors import ConfigError
@@ -30,10 +36,13 @@ from pipelines.sync.pending import refuse_pending
 from pipelines.sync.safety import ACCEPTABLE, Rule
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTED = (SqlConnection, FileConnection, VtigerConnection, IterasConnection, MailchimpConnection)
 README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 VARIABLES = {
+    "VTIGER_ACCESS_KEY": "key",
+    "ITERAS_API_KEY": "key",
     "CRM_URL": "postgresql+psycopg://reader:secret@db.example/crm",
     "AUDITCASE_URL": "sqlite:///crm/auditcase.db",
     "MAILCHIMP_API_KEY": API_KEY,
@@ -251,6 +260,9 @@ def default_text(field: Any) -> str | None:
         return None
     if shown is None or isinstance(shown, bool):
         return "null" if shown is None else str(shown).lower()
+    if isinstance(shown, Mapping):
+        parts = {name: part.model_dump() if isinstance(part, Strict) else part for name, part in shown.items()}
+        return yaml.safe_dump(parts, default_flow_style=True).strip()
     if isinstance(shown, list | tuple):
         return f"[{', '.join(map(str, shown))}]"
     return str(shown) or '""'
@@ -277,7 +289,7 @@ def test_the_keys_and_defaults_of_a_sync_are_documented_as_they_are() -> None:
     assert_same_keys(documented_keys(rows), expected_keys(SyncConfig))
 
 
-@pytest.mark.parametrize("kind", [SqlConnection, MailchimpConnection], ids=["sql", "mailchimp"])
+@pytest.mark.parametrize("kind", DOCUMENTED, ids=lambda kind: kind.__name__)
 def test_the_keys_and_defaults_of_a_connection_are_documented_as_they_are(kind: type[Strict]) -> None:
     name = get_args(kind.model_fields["kind"].annotation)[0]
     rows = [row for row in table_rows("docs/connections.md") if row.section[:1] == (name,)]

@@ -116,13 +116,17 @@ def synced(variant: str = "first", **policy: Any) -> SyncConfig:
 @cache
 def compiled(variant: str) -> Models:
     """Stage, map and plan; dbt starts once for each variant in a test session, and never to run anything."""
+    return compile_sync(home_of(variant), "people")
+
+
+def compile_sync(home: Home, name: str) -> Models:
+    """The models of a home's sync."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    home = home_of(variant)
     folder, project = home_of("first").logs / "dbt", str(ROOT / "dbt_project")
     folder.mkdir(parents=True, exist_ok=True)
-    variables = json.dumps(settings.map_vars(home, home.sync("people")))
+    variables = json.dumps(settings.map_vars(home, home.sync(name)))
     command = ["compile", "--select", "stage", "map", "plan", "--vars", variables, "--quiet"]
     command += ["--no-introspect", "--no-populate-cache", "--log-level-file", "none"]
     command += ["--project-dir", project, "--profiles-dir", project]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines import landing
 from pipelines.errors import ConfigError, PermanentError, TransientError
-from pipelines.landing import Landed, land, last_landing
+from pipelines.landing import Landed, land, land_query, last_landing
 
 Rows = list[tuple[str | None, ...]]
 
@@ -143,3 +143,25 @@ def test_a_record_of_another_width_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="2 columns"):
         land(tmp_path / "persons", ("a", "b"), [[("1", "2"), ("3",)]])
     assert last_landing(tmp_path / "persons") is None
+
+
+def test_facts_are_asked_for_after_the_last_page_and_found_with_the_landing(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def pages() -> Iterator[Sequence[Sequence[str | None]]]:
+        yield [("1",)]
+        seen.append("end")
+
+    land(tmp_path / "persons", ("a",), pages(), lambda: {"state": seen[0]})
+    found = last_landing(tmp_path / "persons")
+    assert found is not None
+    assert found.facts == {"state": "end"}
+
+
+def test_a_query_over_landings_lands_like_pages(tmp_path: Path) -> None:
+    old = land(tmp_path / "old", ("Key", "B"), [[("1", "x"), ("2", None)]])
+    new = land(tmp_path / "new", ("Key", "B"), [[("3", "")]])
+    query = f"select * from {old.relation} union all select * from {new.relation}"
+    landed = land_query(tmp_path / "old", old.columns, query, {"state": "s"})
+    assert rows_of(landed) == [("1", "x"), ("2", None), ("3", "")]
+    assert (landed, landed.rows) == (last_landing(tmp_path / "old"), 3)

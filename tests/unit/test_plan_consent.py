@@ -365,6 +365,22 @@ def test_our_own_unsubscribe_is_no_opt_out_but_a_later_one_is(cast: Cast) -> Sto
 
 
 @together
+def test_an_update_does_not_make_our_own_unsubscribe_the_persons(cast: Cast) -> Story:
+    """Its answer got lost, so they count as ours still, and their data are kept right while they are out."""
+    cast.want("anna")
+    yield
+    cast.says("block", "anna", source="admin")
+    cast.answer("unsubscribe", "anna", outcome=None)
+    yield
+    cast.want("anna", First="Ann")
+    plan = yield
+    assert plan.told == [("update", "anna", "changed")]
+    cast.says("release", "anna", source="admin")
+    plan = yield
+    assert (plan.told, plan.held) == ([("add", "anna", "returned")], set())
+
+
+@together
 def test_an_unsubscribe_of_the_persons_own_is_never_taken_for_ours(cast: Cast) -> Story:
     """Ours got lost on the way; whatever unsubscribed them then had a reason of its own."""
     cast.want("anna")

@@ -11,10 +11,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import exc
 
-from pipelines.config.connections import FileConnection, FileEntity, SqlConnection, SqlEntity
+from pipelines.config.connections import SqlConnection, SqlEntity
 from pipelines.crm import open_source
 from pipelines.crm.base import Page, Source
-from pipelines.crm.sql import as_text, connect_error, read_error
+from pipelines.crm.records import as_text
+from pipelines.crm.sql import connect_error, read_error
 from pipelines.errors import ConfigError, EnlistError, PermanentError, TransientError
 
 PERSONS = """
@@ -130,15 +131,16 @@ def test_an_unknown_entity_names_those_there_are(crm: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["null", "''", "'  '"])
-def test_a_record_without_a_key_stops_the_extract(crm: Path, key: str) -> None:
+def test_a_record_without_a_key_is_kept_apart_with_its_place(crm: Path, key: str) -> None:
     with closing(sqlite3.connect(crm)) as database:
         database.execute(f"insert into persons (PersonId, Name) values ({key}, 'Jan Geheim')")
         database.commit()
-    with pytest.raises(PermanentError, match="records without a PersonId") as caught:
-        pages_of(source(crm))
-    assert "Geheim" not in str(caught.value)
-    with pytest.raises(PermanentError):
-        list(source(crm).ids("persons"))
+    first, second = pages_of(source(crm, fetch_size=2))
+    assert [row[0] for page in (first, second) for row in page.rows] == ["000123", "000124", "000125"]
+    (rejected,) = second.rejected
+    assert (rejected.place, rejected.reason) == ("row 4", "It has no PersonId, which is the key.")
+    assert rejected.values[1] == "Jan Geheim"
+    assert list(source(crm).ids("persons")) == ["000123", "000124", "000125"]
 
 
 def test_binary_data_is_refused_with_the_name_of_its_column(crm: Path) -> None:
@@ -253,9 +255,3 @@ def test_errors_of_a_reading_never_quote_values(
 )
 def test_values_of_every_type_become_plain_text(value: object, text: str) -> None:
     assert as_text(value) == text
-
-
-def test_a_kind_that_is_not_built_yet_says_so(tmp_path: Path) -> None:
-    connection = FileConnection(kind="file", entities={"soci": FileEntity(path="soci.csv", key="CodiceSocio")})
-    with pytest.raises(ConfigError, match="kind file are not available yet"):
-        open_source("members", connection, tmp_path)

@@ -9,6 +9,13 @@ with pushes as (
         count(*) filter (outcome = 'sending') as unanswered,
     from {{ source('ledger', 'pushes') }}
     group by all
+),
+
+unblocked as (
+    select plan_id, count(distinct (entity, contact_key, email_key)) as unblocked
+    from {{ source('plan', 'released') }}
+    where became in ('planned', 'settled')
+    group by all
 )
 
 select
@@ -26,5 +33,7 @@ select
     coalesce(runs.left_count, pushes.left_count, 0) as left_count,
     coalesce(pushes.unanswered, 0) as unanswered,
     runs.calls,
+    coalesce(unblocked.unblocked, 0) as unblocked,
 from {{ source('ledger', 'runs') }} as runs
 left join pushes using (run_id)
+left join unblocked using (plan_id)

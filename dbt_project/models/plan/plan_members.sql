@@ -89,8 +89,10 @@ managed as (
 ),
 
 members as (
-    select email_key, fields, tags, groups from {{ ref('stage_members') }} as members
+    select members.email_key, extracted.fields, members.tags, members.groups,
+    from {{ ref('stage_members') }} as members
     semi join decided on members.email_key = decided.now_key
+    inner join {{ source('sync', 'extract_members') }} as extracted using (provider_id)
 ),
 
 -- A member who moves brings along what the old address has.

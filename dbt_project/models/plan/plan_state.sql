@@ -32,10 +32,6 @@ wanted as (
     select * exclude (fields, secrets), hash(fields) as fields_hash from {{ ref('map_wanted') }}
 ),
 
-members as (
-    select * exclude (fields), hash(fields) as fields_hash from {{ ref('stage_members') }}
-),
-
 alike as (
     select
         coalesce(wanted.email_key, members.email_key) as email_key,
@@ -60,7 +56,7 @@ alike as (
             and list_has_all(members.tags, wanted.tags)
             and list_has_all(members.groups, wanted.groups) as has_all_labels,
     from wanted
-    full outer join members on wanted.email_key = members.email_key
+    full outer join {{ ref('stage_members') }} as members on wanted.email_key = members.email_key
     cross join {{ ref('map_groups') }} as kinds
 ),
 

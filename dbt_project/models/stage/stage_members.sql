@@ -1,3 +1,5 @@
+-- The fields themselves stay where they were landed: they are most of what is known of a member, and nearly nobody's
+-- are looked at.
 with source as (
     select members.*, addresses.email_key
     from {{ source('sync', 'extract_members') }} as members
@@ -26,7 +28,7 @@ select
     source.email,
     source.provider_id,
     source.status,
-    source.fields,
+    hash(source.fields) as fields_hash,
     list_sort(from_json(source.tags, '["VARCHAR"]')) as tags,
     list_sort(from_json(source.groups, '["VARCHAR"]')) as groups,
     nullif(source.opt_out_reason, '') as opt_out_reason,

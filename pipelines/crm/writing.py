@@ -1,0 +1,92 @@
+"""The order in which every CRM is written to: look, send the difference, look again, compare.
+
+Belongs here: that order, and what a write with a lost answer means. Does not: one CRM's calls (its own module).
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+from pipelines.crm.base import Edit, Writer, Written
+from pipelines.errors import PermanentError, TransientError
+
+MISSING = "missing_record"
+NOT_KEPT = "not_kept"
+REFUSED = "refused_by_crm"
+NO_ANSWER = "no_answer"
+REMEDIES: Mapping[str, str] = {
+    MISSING: "Look whether the record was deleted or converted, or whether the user may see it.",
+    NOT_KEPT: "Look at the record in the CRM: it keeps something else than what was sent.",
+    REFUSED: "Mend what the CRM complains about, then try again.",
+    NO_ANSWER: "Try again: what was written already is not written twice.",
+}
+
+
+class Refused(PermanentError):
+    """The CRM said no to this record; `code` is one of REMEDIES."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def refused(code: str, detail: str, found: Mapping[str, str] | None = None) -> Written:
+    """The outcome for a record that the CRM said no to."""
+    return Written("refused", code, detail, REMEDIES[code], found=found or {})
+
+
+def failed(error: TransientError) -> Written:
+    """The outcome for a record that there is no usable answer about."""
+    return Written("failed", NO_ANSWER, error.what, REMEDIES[NO_ANSWER], can_retry=True)
+
+
+class EditingWriter(Writer):
+    """A writer whose edits are: read the columns, send those that differ, read them again."""
+
+    attempts: int = 3
+
+    def edited(self, edit: Edit) -> Written:
+        """One edit. A write whose answer was lost counts by what stands there afterwards."""
+        wanted = self.prepared(edit)
+        try:
+            found = self.read(edit, tuple(wanted))
+            kept = found
+            for _ in range(self.attempts):
+                difference = {name: value for name, value in wanted.items() if kept.get(name) != value}
+                if not difference:
+                    return Written("unchanged" if kept is found else "applied", found=found, kept=kept)
+                answered = self._try_to_write(edit, difference)
+                kept = self.read(edit, tuple(wanted))
+                if answered:
+                    break
+        except Refused as no:
+            return refused(no.code, no.detail)
+        except TransientError as error:
+            return failed(error)
+        wrong = sorted(name for name, value in wanted.items() if kept.get(name) != value)
+        if not wrong:
+            return Written("applied", found=found, kept=kept)
+        if not answered:
+            return failed(TransientError("The CRM gave no usable answer to the change."))
+        detail = f"The CRM keeps something else in {', '.join(wrong)}."
+        return Written("refused", NOT_KEPT, detail, REMEDIES[NOT_KEPT], found=found, kept=kept)
+
+    def _try_to_write(self, edit: Edit, values: Mapping[str, str]) -> bool:
+        """Send the values; False when the answer was lost."""
+        try:
+            self.write(edit, values)
+        except TransientError:
+            return False
+        return True
+
+    @abstractmethod
+    def prepared(self, edit: Edit) -> Mapping[str, str]:
+        """The values as the CRM would hold them; `ConfigError` for what can never be written."""
+
+    @abstractmethod
+    def read(self, edit: Edit, columns: tuple[str, ...]) -> Mapping[str, str]:
+        """What these columns of the record hold now; "" for nothing. Raises `Refused`, `TransientError`."""
+
+    @abstractmethod
+    def write(self, edit: Edit, values: Mapping[str, str]) -> None:
+        """Send the values once. Raises `Refused`, `TransientError`."""
