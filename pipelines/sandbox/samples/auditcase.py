@@ -23,18 +23,16 @@ The same seed and number give the same file on every machine. Shares of all pers
     PersonType                40% klant-persoon, 60% contactpersoon
 """
 
-import random
 import sqlite3
-import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from pipelines.errors import ConfigError
 from pipelines.landing import sql_name
 from pipelines.sandbox.samples import dutch
+from pipelines.sandbox.samples.chance import UNTIDY, Chance, malformed, slug
 
 AUDITCASE_COLUMNS: Mapping[str, str] = {
     "PersonId": "text primary key",
@@ -63,30 +61,10 @@ AUDITCASE_COLUMNS: Mapping[str, str] = {
     "OverledenOp": "date",
     "ChangedAt": "text not null",
 }
-# From a good address to one of each kind of wrong ones.
-MALFORMED: tuple[str, ...] = (
-    "{local}.{domain}",
-    "{local}@@{domain}",
-    "{local}@{host}@{domain}",
-    "{local} @{domain}",
-    "{local}@{host} .example",
-    "{local}@{domain}.",
-    "{local}@{host},example",
-    "n.v.t.",
-    "{local}@{domain}; info@{domain}",
-    "{local}@{domain} / prive@{domain}",
-    "mailto:{local}@{domain}",
-    "{name} <{local}@{domain}>",
-    "{local}@{host}",
-    "{local}..x@{domain}",
-)
-UNTIDY = (" {}", "{} ", "\t{}", "{}\xa0", "\u200b{}", "\ufeff{}")
 ADDRESS_KINDS: Mapping[str, float] = {
     **{"contact": 0.416, "untidy": 0.03, "case": 0.01, "international": 0.004},
     **{"both": 0.205, "company": 0.17, "shared": 0.08, "none": 0.04, "wrong": 0.045},
 }
-BLANKS = (None, None, "", "  ")
-TODAY = datetime(2026, 11, 20, 18, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,52 +112,47 @@ class _Generator:
 
     def __init__(self, people: int, seed: int) -> None:
         self._people = people
-        self._dice = random.Random(seed)  # noqa: S311  chance for samples, not for secrets
-        self._mailboxes: set[str] = set()
+        self._chance = Chance(seed)
+        self._dice = self._chance.dice
         self._good: list[str] = []
         self._domains: set[str] = set()
         self._companies = [self._company(number) for number in range(max(1, people // 4))]
 
     def persons(self) -> list[dict[str, object]]:
         """All records, in the order of their keys."""
-        linked = self._dealt({"Ja": 0.84, "Nee": 0.12, "": 0.04}, self._people)
+        linked = self._chance.dealt({"Ja": 0.84, "Nee": 0.12, "": 0.04}, self._people)
         columns = {
             "KoppelenMetMailChimp": linked,
-            "MailingenOntvangen": self._dealt({"Ja": 0.85, "Nee": 0.07, "": 0.08}, self._people),
-            "UitsluitenVoorCorrespondentie": self._dealt({"Nee": 0.8, "Ja": 0.04, "": 0.16}, self._people),
-            "Status": self._dealt({"Klant": 0.82, "Suspect": 0.08, "Geen klant meer": 0.10}, self._people),
-            "PersonType": self._dealt({"klant-persoon": 0.4, "contactpersoon": 0.6}, self._people),
-            "OverledenOp": [
-                died and self._day(2015, 2026) for died in self._dealt({"died": 0.015, "": 0.985}, self._people)
-            ],
+            "MailingenOntvangen": self._chance.dealt({"Ja": 0.85, "Nee": 0.07, "": 0.08}, self._people),
+            "UitsluitenVoorCorrespondentie": self._chance.dealt({"Nee": 0.8, "Ja": 0.04, "": 0.16}, self._people),
+            "Status": self._chance.dealt({"Klant": 0.82, "Suspect": 0.08, "Geen klant meer": 0.10}, self._people),
+            "PersonType": self._chance.dealt({"klant-persoon": 0.4, "contactpersoon": 0.6}, self._people),
+            "OverledenOp": self._deaths(),
             "CorrespondenceGroupRE": [
                 self._groups(int(size))
-                for size in self._dealt({"0": 0.15, "1": 0.45, "2": 0.22, "3": 0.12, "4": 0.06}, self._people)
+                for size in self._chance.dealt({"0": 0.15, "1": 0.45, "2": 0.22, "3": 0.12, "4": 0.06}, self._people)
             ],
         }
-        named = self._dealt({"named": 0.88, "": 0.12}, self._people)
+        named = self._chance.dealt({"named": 0.88, "": 0.12}, self._people)
         kinds = self._address_kinds(linked)
         records = []
         for number in range(self._people):
             record = self._person(number, is_named=bool(named[number]))
-            record |= {column: values[number] or self._blank() for column, values in columns.items()}
+            record |= {column: values[number] or self._chance.blank() for column, values in columns.items()}
             self._add_company_and_addresses(record, kinds[number])
             records.append(record)
         return records
 
-    def _dealt(self, shares: Mapping[str, float], count: int) -> list[str]:
-        """`count` values in random order, each as often as its share says: quotas, not luck."""
-        bounds = [round(sum(list(shares.values())[:place]) * count) for place in range(len(shares) + 1)]
-        dealt = [value for place, value in enumerate(shares) for _ in range(bounds[place + 1] - bounds[place])]
-        self._dice.shuffle(dealt)
-        return dealt
+    def _deaths(self) -> list[str]:
+        died = self._chance.dealt({"died": 0.015, "": 0.985}, self._people)
+        return [one and self._chance.day(2015, 2026) for one in died]
 
     def _address_kinds(self, linked: Sequence[str]) -> list[str]:
         """A kind of address for each person, with the same shares among the linked and the others."""
         kinds = [""] * len(linked)
         for flag in sorted(set(linked)):
             places = [place for place, value in enumerate(linked) if value == flag]
-            for place, kind in zip(places, self._dealt(ADDRESS_KINDS, len(places)), strict=True):
+            for place, kind in zip(places, self._chance.dealt(ADDRESS_KINDS, len(places)), strict=True):
                 kinds[place] = kind
         return self._numbered(kinds)
 
@@ -199,16 +172,16 @@ class _Generator:
 
     def _person(self, number: int, *, is_named: bool) -> dict[str, object]:
         dice = self._dice
-        first, gender = dice.choices(dutch.FIRST_NAMES, dutch.weights(dutch.FIRST_NAMES))[0]
+        first, gender = self._chance.one(dutch.FIRST_NAMES)
         initials = [part[0] for part in first.split("-")] + dice.choices("AEHJMPTW", k=dice.choice((0, 0, 1, 1, 2)))
-        changed = TODAY - timedelta(seconds=dice.randrange(6 * 365 * 24 * 3600))
+        changed = self._chance.moment()
         return {
             "PersonId": f"{100 + 7 * number:06d}",
             "GenderRE": gender,
             "PersonInitialsRE": "".join(f"{initial}." for initial in initials),
-            "PersonChristianNameRE": first if is_named else self._blank(),
-            "PersonNameRE": dice.choices(dutch.SURNAMES, dutch.weights(dutch.SURNAMES))[0],
-            "BirthDateRE": self._day(1935, 2004),
+            "PersonChristianNameRE": first if is_named else self._chance.blank(),
+            "PersonNameRE": self._chance.one(dutch.SURNAMES),
+            "BirthDateRE": self._chance.day(1935, 2004),
             "PhoneRE": f"06-0{dice.randrange(10**7):07d}",  # no Dutch mobile number begins with 060
             "StreetRE": f"{dice.choice(dutch.STREETS)} {dice.randint(1, 250)}",
             "PostalCodeRE": f"{dice.randint(1000, 9999)} {''.join(dice.choices('ABCDEGHJKLNPRTVWXZ', k=2))}",
@@ -226,11 +199,11 @@ class _Generator:
             self._good.append(contact or general)
         is_private = record["PersonType"] == "klant-persoon" and not general
         record |= {
-            "ContactEMailRE": contact or self._blank(),
-            "CompanyEmailREBT": general or self._blank(),
-            "ClientNumber": self._blank() if is_private else company.number,
-            "CompanyName": self._blank() if is_private else company.name,
-            "JobTitleRE": self._blank() if is_private else self._dice.choice(dutch.JOB_TITLES),
+            "ContactEMailRE": contact or self._chance.blank(),
+            "CompanyEmailREBT": general or self._chance.blank(),
+            "ClientNumber": self._chance.blank() if is_private else company.number,
+            "CompanyName": self._chance.blank() if is_private else company.name,
+            "JobTitleRE": self._chance.blank() if is_private else self._dice.choice(dutch.JOB_TITLES),
             "EmployeesBT": None if is_private else self._dice.randint(1, 80),
         }
 
@@ -256,52 +229,26 @@ class _Generator:
                 domain = self._dice.choice((name, name.encode("idna").decode("ascii")))
                 return self._mailbox(record, domain), ""
             case "wrong":
-                local, _, domain = self._mailbox(record, host).partition("@")
-                words = {"local": local, "domain": domain, "host": domain.removesuffix(".example")}
-                wrong = MALFORMED[number % len(MALFORMED)].format(**words, name=record["PersonNameRE"])
+                wrong = malformed(self._mailbox(record, host), number, str(record["PersonNameRE"]))
                 return wrong, general if number % 3 == 0 else ""
             case _:
                 return self._mailbox(record, self._dice.choice((host, company.domain))), ""
 
     def _mailbox(self, record: dict[str, object], domain: str) -> str:
-        """A new address for a person: first name or initial and surname, with a number where that is taken."""
-        first = _slug(str(record["PersonChristianNameRE"] or "").strip() or str(record["PersonInitialsRE"])[0])
-        last = _slug(str(record["PersonNameRE"]))
-        local = self._dice.choice((f"{first}.{last}", f"{first}.{last}", f"{first[0]}.{last}", f"{first}{last}"))
-        address, tries = f"{local}@{domain}", 1
-        while address in self._mailboxes:
-            tries += 1
-            address = f"{local}{tries}@{domain}"
-        self._mailboxes.add(address)
-        return address
+        first = str(record["PersonChristianNameRE"] or "").strip() or str(record["PersonInitialsRE"])[0]
+        return self._chance.mailbox(first, str(record["PersonNameRE"]), domain)
 
     def _company(self, number: int) -> Company:
         trade, form = self._dice.choice(dutch.TRADES), self._dice.choice(dutch.LEGAL_FORMS)
-        surname = self._dice.choices(dutch.SURNAMES, dutch.weights(dutch.SURNAMES))[0]
+        surname = self._chance.one(dutch.SURNAMES)
         name = f"{trade} {surname[0].upper()}{surname[1:]} {form}".strip()
-        domain, tries = f"{_slug(trade)}-{_slug(surname)}", 1
+        domain, tries = f"{slug(trade)}-{slug(surname)}", 1
         while domain in self._domains:
             tries += 1
-            domain = f"{_slug(trade)}-{_slug(surname)}{tries}"
+            domain = f"{slug(trade)}-{slug(surname)}{tries}"
         self._domains.add(domain)
         return Company(f"{4200 + number:06d}", name, f"{domain}.example")
 
     def _groups(self, size: int) -> str:
-        drawn: dict[str, None] = {}
-        while len(drawn) < size:
-            drawn[self._dice.choices(dutch.CORRESPONDENCE_GROUPS, dutch.weights(dutch.CORRESPONDENCE_GROUPS))[0]] = None
+        drawn = self._chance.several(dutch.CORRESPONDENCE_GROUPS, size)
         return self._dice.choice((";", "; ")).join(drawn)
-
-    def _day(self, first_year: int, last_year: int) -> str:
-        start = date(first_year, 1, 1)
-        days = (min(date(last_year, 12, 31), TODAY.date()) - start).days
-        return (start + timedelta(days=self._dice.randint(0, days))).isoformat()
-
-    def _blank(self) -> str | None:
-        return self._dice.choice(BLANKS)
-
-
-def _slug(text: str) -> str:
-    """Lower-case ASCII letters, digits and hyphens: Café Özcan is cafeozcan; so are dotless i and slashed o."""
-    plain = unicodedata.normalize("NFKD", text.lower().translate({0x131: "i", 0xF8: "o"}))
-    return "".join(sign for sign in plain if sign.isascii() and (sign.isalnum() or sign == "-"))

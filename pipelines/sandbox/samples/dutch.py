@@ -1,10 +1,8 @@
 """Words that Dutch sample people are made of.
 
-Belongs here: lists, commonest first, and weights that follow from the order. Does not: chance, records.
+Belongs here: lists, commonest first. Does not: chance, records.
 Names are common ones of the Netherlands; nobody in particular is meant.
 """
-
-from collections.abc import Sequence
 
 FIRST_NAMES: tuple[tuple[str, str], ...] = (
     *(("Jan", "M"), ("Maria", "V"), ("Johan", "M"), ("Anna", "V"), ("Peter", "M"), ("Johanna", "V"), ("Kees", "M")),
@@ -73,8 +71,3 @@ JOB_TITLES: tuple[str, ...] = (
     "Secretaresse",
     "Bedrijfsleider",
 )
-
-
-def weights(words: Sequence[object]) -> list[float]:
-    """Weights that fall with the place in the list, roughly as names do."""
-    return [1 / (place + 6) for place in range(len(words))]
