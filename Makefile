@@ -14,7 +14,7 @@ ui: $(INSTALLED)  ## the Dagster UI with the sandbox beside it
 
 test: $(INSTALLED) lint  ## everything that CI checks
 	DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

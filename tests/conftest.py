@@ -33,6 +33,13 @@ STORY = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`pytest -n 2 --dist loadgroup` keeps the tests of a file together, and the story in one process."""
+    for item in items:
+        is_story = {"rehearsal", "planned"} & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("story" if is_story else str(item.path)))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment() -> Iterator[None]:
     """No variable of ours comes in from outside, and none stays."""

@@ -54,13 +54,15 @@ def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
 
 def _send_campaigns(home: Home, sync: str) -> int:
     from pipelines.ledger.pins import pinned
-    from pipelines.sandbox.marketer import send_mailchimp_campaigns
+    from pipelines.sandbox.marketer import DRAFTS, send_mailchimp_campaigns
+    from pipelines.sandbox.samples.campaigns import CAMPAIGNS
 
     connection = home.connection(home.sync(sync).to.connection)
     pin = pinned(home.ledger, sync)
     if not isinstance(connection, MailchimpConnection) or connection.url is None or pin is None:
         return 0
-    return send_mailchimp_campaigns(connection.url, connection.api_key.get_secret_value(), pin["audience_id"])
+    drafts = CAMPAIGNS.get(sync, DRAFTS)
+    return send_mailchimp_campaigns(connection.url, connection.api_key.get_secret_value(), pin["audience_id"], drafts)
 
 
 def _summary(output: Output, home: Home, results: Sequence[dict[str, Any]], seconds: float) -> None:

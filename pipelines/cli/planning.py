@@ -83,8 +83,7 @@ def show_plan(output: Output, made: "Plan", *, with_verdict: bool = True) -> Non
         members = counted(made.wanted_count, "member")
         output.say(f"[bold]{made.sync}[/bold]: {counted(made.size, 'change')}, {members} wanted")
         output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
-    for one in made.creates:
-        output.say(f"{one['what'].capitalize()} {escape(one['name'])} is made first.")
+    _show_creates(output, made.creates)
     _show_holds(output, made.hold_counts)
     if any(rule.rule == "first_run" for rule in made.broken_rules):
         _show_standing(output, made.standing)
@@ -97,6 +96,17 @@ def show_plan(output: Output, made: "Plan", *, with_verdict: bool = True) -> Non
         )
     if with_verdict and made.size:
         _show_verdict(output, made)
+
+
+def _show_creates(output: Output, creates: Sequence[Mapping[str, str]]) -> None:
+    """What the push makes at the provider before it sends anything."""
+    for what in dict.fromkeys(one["what"] for one in creates):
+        names = [
+            f"{one['category']}: {one['name']}" if one.get("category") else one["name"]
+            for one in creates
+            if one["what"] == what
+        ]
+        output.say(f"Made first: {counted(len(names), what)} ({escape(', '.join(names))}).")
 
 
 def _show_standing(output: Output, standing: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ Belongs here: preparing a home for `enlist demo` and `enlist ui`. Does not: the 
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
+from pipelines import clock
 from pipelines.cli.output import Output
 from pipelines.config import Home, MailchimpConnection, SqlConnection
 from pipelines.errors import ConfigError, EnlistError, TransientError
@@ -32,6 +33,7 @@ def sandbox_port(home: Home) -> int | None:
 
 def prepare(home: Home, stack: ExitStack, output: Output) -> None:
     """Start the sandbox that the home names for the length of `stack`, and write the sample CRMs it still lacks."""
+    from pipelines.sandbox.samples.preparing import prepare_samples
     from pipelines.sandbox.server import Sandbox, running_sandbox
 
     port = sandbox_port(home)
@@ -43,6 +45,9 @@ def prepare(home: Home, stack: ExitStack, output: Output) -> None:
     if home.is_loopback() and _lacks_samples(home):
         _write_samples(home, output)
         _make_past(home)
+    if home.is_loopback():
+        for made in prepare_samples(home.root, set(home.syncs), f"http://127.0.0.1:{port}", clock.now().date()):
+            output.say(made)
 
 
 def with_sandbox_hint(home: Home, error: EnlistError) -> EnlistError:

@@ -9,7 +9,7 @@ archived, transactional (known to the provider, but never asked to get mailings)
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -146,7 +146,8 @@ class Outcome:
 
     `outcome` is applied, refused (the provider said no to this row) or failed (no usable answer). `code` is stable
     and ours (see `Provider.refusals`), `detail` the provider's own words, `can_retry` whether the same row may pass
-    later. `kept` is what the provider says it holds now ({"fields": {...}}), None where it did not say.
+    later. `kept` is what the provider says it holds now ({"fields": {...}}), None where it did not say. `is_seen`: the
+    member was read after the change and shows it, so that nobody has to look again.
     """
 
     change_id: str
@@ -157,6 +158,7 @@ class Outcome:
     can_retry: bool = False
     provider_id: str | None = None
     kept: Mapping[str, Any] | None = None
+    is_seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,8 @@ class Traits:
     op go one by one all the same, a batch takes `calls_per_batch`, and after the batches of an op the members are read
     back `read_back_page` to a call. `by_label` are the ops whose batches are of one tag or group each.
     `counts_members`: all who changed since a moment can be read, whatever changed, and `tally` tells who must be there.
+    `makes_fields`: merge fields can be made through the API. `corrects_totals`: a campaign's totals that shrink are
+    put right, where other providers have forgotten some of what happened.
     """
 
     default_exit: Literal["archive", "leave_groups"]
@@ -279,6 +283,8 @@ class Traits:
     read_back_page: int | None = None
     by_label: frozenset[Op] = frozenset({"tag", "untag"})
     counts_members: bool = False
+    makes_fields: bool = True
+    corrects_totals: bool = False
 
     def calls_for(self, op: Op, count: int, *, members: int = 0) -> int:
         """How many calls `count` changes of an op (and label) usually take in an audience of so many members."""
@@ -335,6 +341,12 @@ class Provider(ABC):
 
         With `since` (UTC ISO text) only those that changed at or after it. Nobody is yielded twice.
         """
+
+    def some_members(
+        self, audience_id: str, ids: Collection[str], *, fields: Sequence[str]
+    ) -> Iterator[Sequence[Member]] | None:
+        """Pages of the members with these ids; None where that takes more calls than reading all of them."""
+        return None
 
     def tally(self, audience_id: str) -> Tally:
         """What a read of changes is held against; only where `traits.counts_members`."""

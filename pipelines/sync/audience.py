@@ -47,7 +47,7 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     pins.pin(home.ledger, sync.sync, sync.to.connection, account.account_id, audience.audience_id, audience.name)
     name_fields(home, warehouse, provider, sync, audience.audience_id)
     merge_fields = provider.merge_fields(audience.audience_id)
-    if not sync.to.create_fields:
+    if not (sync.to.create_fields and provider.traits.makes_fields):
         check_fields(merge_fields, home, sync, audience)
     groups = provider.groups(audience.audience_id)
     members = Members(home, warehouse, provider, sync, audience).read(merge_fields, groups, started)

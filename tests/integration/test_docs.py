@@ -46,6 +46,10 @@ VARIABLES = {
     "CRM_URL": "postgresql+psycopg://reader:secret@db.example/crm",
     "AUDITCASE_URL": "sqlite:///crm/auditcase.db",
     "MAILCHIMP_API_KEY": API_KEY,
+    "MAILUP_PASSWORD": "secret",
+    "MAILUP_CLIENT_ID": "id",
+    "MAILUP_CLIENT_SECRET": "secret",
+    "MIRA_URL": "postgresql+psycopg://reader:secret@db.example/mira",
 }
 
 
@@ -298,8 +302,6 @@ def test_the_keys_and_defaults_of_a_connection_are_documented_as_they_are(kind: 
 
 
 REFUSED: dict[str, dict[str, Any]] = {
-    "from[].groups[].mode": {"groups": [{"name": "G", "category": "C", "mode": "append"}]},
-    "from[].groups[].existing": {"groups": [{"name": "G", "category": "C", "existing": "keep"}]},
     "write_back": {"write_back": {"auditcase.persons": {"notes": True}}},
 }
 

@@ -6,6 +6,7 @@
 {%- for rule in source.groups if not rule.split -%} {%- do all_names.append(text(rule.name)) -%} {%- endfor -%}
 {%- endfor -%}
 -- The groups that are not simply mirrored.
+-- depends_on: {{ ref('map_records') }}
 select
     {%- for part, key, value in [
         ('overwritten', 'mode', 'overwrite'), ('appended', 'mode', 'append'), ('untouched', 'existing', 'keep')

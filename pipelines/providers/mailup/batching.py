@@ -32,6 +32,7 @@ TRAITS = Traits(
     calls_per_batch=CALLS_PER_IMPORT,
     read_back_page=100,
     by_label=frozenset({"join", "leave"}),
+    makes_fields=False,
 )
 
 Row = TypeVar("Row")

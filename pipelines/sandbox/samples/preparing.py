@@ -4,6 +4,7 @@ Belongs here: the order of that, through the sandbox's back stage, whichever pro
 sample holds (its module), when it is needed (cli/rehearsal.py).
 """
 
+from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,28 @@ TIMEOUT = (5, 60)
 FIRST_NEW_LIST = "2"  # a fresh sandbox has one list
 
 
-def write_exports(home: Path) -> list[Path]:
+def prepare_samples(home: Path, syncs: Collection[str], sandbox: str, today: date) -> Iterator[str]:
+    """Give those of the sample syncs named that lack it their CRM and what was at MailUp before; says what was made.
+
+    `sandbox` is the root of a sandbox that runs. The sample of auditcase_mailchimp is not among these: a home may read
+    it under any name.
+    """
+    folders = [home / folder for sync, folder in {"tsc_mailup": TSC, "mira_mailup": MIRA}.items() if sync in syncs]
+    for path in write_exports(home, folders):
+        yield f"Sample CRM: {path.relative_to(home)}"
+    if "iteras_mailchimp" in syncs and (count := fill_iteras(sandbox, today)):
+        yield f"Sample CRM: {count:,} customers of Iteras"
+    if "vtiger_mailup" in syncs and (count := fill_vtiger(sandbox)):
+        yield f"Sample CRM: {count:,} records of Vtiger"
+    if any(sync.endswith("_mailup") for sync in syncs) and (lists := fill_mailup(sandbox)):
+        yield f"Sample account: {len(lists)} audiences of MailUp"
+
+
+def write_exports(home: Path, folders: Collection[Path] | None = None) -> list[Path]:
     """Write the exports of TeamSystem and Mira that the home's crm/ folder does not have yet; which were written."""
     written = []
     for folder, write in ((home / TSC, write_teamsystem), (home / MIRA, write_mira)):
-        if not folder.exists():
+        if not folder.exists() and (folders is None or folder in folders):
             written += write(folder)
     return written
 
@@ -62,10 +80,6 @@ def fill_vtiger(sandbox: str, people: int = 700) -> int:
             stage.post("vtiger/records", module=module, records=rows)
             count += len(rows)
         return count
-
-
-def _user(stage: "_Stage", first: str, last: str) -> str:
-    return str(stage.post("vtiger/users", user_name=last.lower(), first_name=first, last_name=last)["id"])
 
 
 def _vtiger_fields(stage: "_Stage") -> dict[str, dict[str, str]]:
