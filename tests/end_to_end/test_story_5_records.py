@@ -52,7 +52,7 @@ def test_every_table_tells_its_rows_and_columns(
     quiet_run: dict[str, dg.AssetMaterialization], stats_run: dict[str, dg.AssetMaterialization]
 ) -> None:
     """Under the keys that the UI draws: dagster/row_count and dagster/column_schema."""
-    assert len(quiet_run | stats_run) == 40
+    assert len(quiet_run | stats_run) == 43
     for name, materialization in (quiet_run | stats_run).items():
         count = materialization.metadata["dagster/row_count"]
         assert isinstance(count.value, int), name
