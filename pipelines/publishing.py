@@ -17,8 +17,8 @@ from pipelines.landing import sql_text
 from pipelines.warehouse import PUBLISHED_STORAGE, Warehouse, has_table
 
 PUBLISHED = (
-    *(("plan", table) for table in ("plans", "holds")),
-    ("quality", "bad_emails"),
+    *(("plan", table) for table in ("plans", "holds", "released")),
+    *(("quality", table) for table in ("bad_emails", "history")),
     *(("ledger", table) for table in ("suppressions", "consent_events", "pushes")),
     *(
         ("marts", table)

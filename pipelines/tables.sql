@@ -123,6 +123,7 @@ create table if not exists stats.campaigns (
     opt_outs bigint, complaints bigint, read_at timestamp,
     primary key (connection, campaign_id)
 );
+alter table stats.campaigns add column if not exists is_half_forgotten boolean;
 create table if not exists stats.sends (
     connection text, campaign_id text, email_key text, email text, provider_id text, times_sent bigint, bounce text
 );

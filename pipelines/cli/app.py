@@ -11,7 +11,18 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli import checking, consenting, demo, explaining, looking, planning, pushing, serving, undoing
+from pipelines.cli import (
+    checking,
+    consenting,
+    demo,
+    explaining,
+    looking,
+    planning,
+    pushing,
+    reporting,
+    serving,
+    undoing,
+)
 from pipelines.cli.output import Output
 from pipelines.errors import EnlistError, Interrupted
 
@@ -33,6 +44,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     pushing.push,
     pushing.sync,
     pushing.stats,
+    reporting.report,
     looking.failures,
     explaining.explain,
     consenting.block,

@@ -14,6 +14,7 @@ import duckdb
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.providers.base import Op, Traits
+from pipelines.quality import history
 from pipelines.sync import creating, first_push, plans, safety, stale
 from pipelines.warehouse import rows
 
@@ -41,10 +42,13 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
 
     To be called inside a transaction, after dbt built stage to plan.
     """
+    history.note_endings(connection, sync.sync)
     _renew_holds(connection, sync.sync)
     _renew_bad_emails(connection, sync.sync)
     holds = _grouped(connection, "reason", "plan.holds where sync = ?", [sync.sync])
-    return freeze_rows(connection, home, sync, traits, DRAFT.format(sync=sync.sync), holds)
+    plan = freeze_rows(connection, home, sync, traits, DRAFT.format(sync=sync.sync), holds)
+    history.record(connection, sync.sync, plan.plan_id, plan.created_at)
+    return plan
 
 
 def freeze_rows(

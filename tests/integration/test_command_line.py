@@ -48,7 +48,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0
     assert {"pipelines", "typer", "rich"} <= imported
     assert not imported & HEAVY
-    commands = "demo status check plan plans show push sync stats failures explain block unblock undo sandbox ui"
+    commands = "demo status check plan plans show push sync stats report failures explain block unblock undo sandbox ui"
     for command in commands.split():
         assert re.search(rf"^\W*{command}\s+\S", done.stdout, re.MULTILINE)
 

@@ -148,6 +148,16 @@ def first_day(connection: duckdb.DuckDBPyConnection) -> None:
         {"plan_id": "p1", "sync": "persons", **A1, "status": "applied", "status_at": at("11-20 10:40")},
         {"plan_id": "p4", "sync": "soci", **L1, "status": "applying", "status_at": at("11-20 08:10")},
     )
+    freed = {"plan_id": "p1", "sync": "persons", "entity": "crm.persons", "released_at": at("11-20 10:00")}
+    insert(
+        connection,
+        "plan.released",
+        {**freed, "contact_key": "9", "reason": "bad_address", "became": "planned"},
+        {**freed, "contact_key": "9", "reason": "unknown_consent", "became": "planned"},
+        {**freed, "contact_key": "2", "reason": "duplicate", "became": "settled"},
+        {**freed, "contact_key": "4", "reason": "bad_address", "became": "held"},
+        {**freed, "contact_key": "5", "reason": "bad_address", "became": "gone"},
+    )
     statistics(connection)
 
 
@@ -160,6 +170,7 @@ def first_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         {
             **run,
             "run_id": "r1",
+            "plan_id": "p1",
             "started_at": at("11-20 10:29"),
             "ended_at": at("11-20 10:31:30"),
             "calls": 6,

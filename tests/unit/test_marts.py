@@ -32,7 +32,7 @@ PROMISED = {
     "audience_daily": "connection audience_id day subscribed_count joined left_count net churn_rate",
     "engagement": "entity contact_key email_key campaigns_received last_opened_at last_clicked_at score is_dormant",
     "domains": "connection domain sent_count delivered_count bounces unique_opens",
-    "sync_runs": "run_id sync started_at seconds planned applied refused failed left_count calls",
+    "sync_runs": "run_id sync started_at seconds planned applied refused failed left_count calls unblocked",
     "reconciliation": "connection audience_id status expected_count actual_count difference explanation",
 }
 
@@ -487,3 +487,9 @@ def test_a_run_has_its_outcomes_calls_and_seconds(first: duckdb.DuckDBPyConnecti
 def test_a_run_that_broke_off_has_no_seconds_but_what_was_under_way(first: duckdb.DuckDBPyConnection) -> None:
     columns = "applied, left_count, unanswered, calls, seconds"
     assert ask(first, f"select {columns} from marts.sync_runs where run_id = 'r0'") == [(0, 0, 1, None, None)]
+
+
+def test_a_run_counts_whom_its_plan_set_free_each_once(first: duckdb.DuckDBPyConnection) -> None:
+    """G5: not those who are held for another reason, or whom the CRM no longer has."""
+    query = "select run_id, unblocked from marts.sync_runs where sync = 'persons' order by run_id"
+    assert ask(first, query) == [("r0", 0), ("r1", 2)]

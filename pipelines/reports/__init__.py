@@ -1,0 +1,13 @@
+"""Files for people about one sync: the workbook for the clerk who mends records, the page for everybody.
+
+figures.py    what both tell in numbers: counts, never a person
+words.py      reasons and rules in a sentence, and what to do about them
+sheets.py     the workbook's sheets: which rows, under which headings
+workbook.py   rows to an Excel file, safely and in little memory
+charts.py     numbers to SVG
+page.py       figures to one HTML file that needs no network
+making.py     both files of a sync, into the home's reports/
+
+A folder of its own because both files tell one story from the same figures; judging addresses stays in quality/.
+Does not belong here: computing what a model or the plan computes already. Nothing is read but the warehouse.
+"""

@@ -1,0 +1,25 @@
+"""Files that appear whole or not at all.
+
+Belongs here: writing beside the old file and moving over it. Does not: what is in them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pipelines.errors import ConfigError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A draft beside `path` that takes its place when the block ends well; `ConfigError` where nobody may write."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigError(f"it can't be written ({error.strerror or error}).", where=str(path)) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
