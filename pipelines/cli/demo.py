@@ -13,7 +13,8 @@ from pipelines.cli.output import Output, command
 from pipelines.cli.planning import described, latest_plan, show_plan
 from pipelines.cli.pushing import campaign_figures, outcomes_of, show_campaigns, show_outcomes
 from pipelines.cli.rehearsal import prepare, refuse_real_accounts
-from pipelines.config import Home, MailchimpConnection, find_root, load_home
+from pipelines.config import Home, find_root, load_home
+from pipelines.config.connections import ProviderConnection
 
 
 def demo(home: HomeOption = None, json: JsonOption = False) -> int:
@@ -54,15 +55,14 @@ def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
 
 def _send_campaigns(home: Home, sync: str) -> int:
     from pipelines.ledger.pins import pinned
-    from pipelines.sandbox.marketer import DRAFTS, send_mailchimp_campaigns
+    from pipelines.sandbox.marketer import DRAFTS, send_campaigns
     from pipelines.sandbox.samples.campaigns import CAMPAIGNS
 
     connection = home.connection(home.sync(sync).to.connection)
     pin = pinned(home.ledger, sync)
-    if not isinstance(connection, MailchimpConnection) or connection.url is None or pin is None:
+    if not isinstance(connection, ProviderConnection) or pin is None:
         return 0
-    drafts = CAMPAIGNS.get(sync, DRAFTS)
-    return send_mailchimp_campaigns(connection.url, connection.api_key.get_secret_value(), pin["audience_id"], drafts)
+    return send_campaigns(connection, pin["audience_id"], CAMPAIGNS.get(sync, DRAFTS))
 
 
 def _summary(output: Output, home: Home, results: Sequence[dict[str, Any]], seconds: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from pipelines.config.connections import MailupConnection, ProviderConnection
 from pipelines.errors import TransientError
 
 
@@ -49,6 +50,46 @@ DRAFTS = (
         ("https://accountant.example/jaareinde",),
     ),
 )
+
+
+def send_campaigns(connection: ProviderConnection, audience_id: str, drafts: Sequence[Draft] = DRAFTS) -> int:
+    """Send the drafts to an audience of the sandbox unless it has had campaigns before; how many were sent."""
+    if isinstance(connection, MailupConnection):
+        return send_mailup_campaigns(connection, audience_id, drafts)
+    if connection.url is None:
+        return 0
+    return send_mailchimp_campaigns(connection.url, connection.api_key.get_secret_value(), audience_id, drafts)
+
+
+def send_mailup_campaigns(connection: MailupConnection, audience_id: str, drafts: Sequence[Draft]) -> int:
+    """The same for a MailUp list; a draft's folder becomes its tag, and its title the message's notes."""
+    with requests.Session() as session:
+        form = {
+            "grant_type": "password",
+            "username": connection.username,
+            "password": connection.password.get_secret_value(),
+            "client_id": connection.client_id,
+            "client_secret": connection.client_secret.get_secret_value(),
+        }
+        token = _call(session, "POST", f"{connection.url}/Authorization/OAuth/Token", data=form)["access_token"]
+        session.headers["Authorization"] = f"Bearer {token}"
+        base = f"{connection.url}/API/v1.1/Rest/ConsoleService.svc/Console/List/{audience_id}"
+        if _call(session, "GET", f"{base}/Emails", params={"PageSize": 1})["TotalElementsCount"]:
+            return 0
+        tags = {
+            name: _call(session, "POST", f"{base}/Tag", json=name)
+            for name in sorted({draft.folder for draft in drafts})
+        }
+        for draft in drafts:
+            body = {
+                "Subject": draft.subject,
+                "Notes": draft.title,
+                "Content": draft.html,
+                "Tags": [tags[draft.folder]],
+            }
+            message = _call(session, "POST", f"{base}/Email", json=body)
+            _call(session, "POST", f"{base}/Email/{message['idMessage']}/Send")
+    return len(drafts)
 
 
 def send_mailchimp_campaigns(root: str, api_key: str, audience_id: str, drafts: Sequence[Draft] = DRAFTS) -> int:

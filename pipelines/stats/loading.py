@@ -38,6 +38,25 @@ COUNTED = {
     "complaints": "event = 'complaint'",
 }
 
+# Totals that follow from what is known of single people.
+KNOWN = (
+    *("sent_count", "hard_bounces", "soft_bounces", "opens", "unique_opens", "clicks", "unique_clicks"),
+    *("opt_outs", "complaints"),
+)
+# What tells two rows of a campaign apart.
+KEYS: Mapping[type, tuple[str, ...]] = {
+    Send: ("email_key",),
+    Link: ("link_id",),
+    LinkClick: ("link_id", "email_key"),
+    DomainTotals: ("domain",),
+}
+# What happened, and the how many-eth time it was told.
+HAPPENING = """
+    concat_ws(' ', email_key, event, case when event in ('open', 'click') then concat_ws(' ', happened_at, url) end)
+        as happening,
+    row_number() over (partition by happening) as nth
+"""
+
 Gap = Mapping[str, int]
 
 
@@ -101,6 +120,67 @@ def replace_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part
     )
 
 
+def merge_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part) -> None:
+    """Add what was read to what the campaign had, where the provider has forgotten some of it: nothing becomes less."""
+    table = TABLES[part.kind]
+    of_target = f"from stats.{table} where connection = ? and campaign_id = ?"
+    condition, parameters = (f" and {part.only[0]}", [part.only[1]]) if part.only else ("", [])
+    database.execute(
+        f"create or replace temp table held as select * {of_target}{condition}", [*target.key, *parameters]
+    )
+    replace_rows(database, target, part)
+    database.execute(f"create or replace temp table told as select * {of_target}", target.key)
+    if part.kind is Event:
+        # As often as it was told at one time, or ever before; people leave, complain and bounce once.
+        database.execute(f"""
+            insert into stats.events by name
+            select * exclude (happening, nth) from (select *, {HAPPENING} from held) as held
+            anti join (select {HAPPENING} from told) as told using (happening, nth)
+        """)
+    else:
+        columns = ", ".join(_merged(field) for field in fields(part.kind))
+        keys = ", ".join(KEYS[part.kind])
+        person = ", first(email_key) as email_key" if "email_key" in KEYS[part.kind] else ""
+        database.execute(f"delete {of_target}", target.key)
+        database.execute(f"""
+            insert into stats.{table} by name
+            select {columns}, first(connection) as connection {person}
+            from (select * from told union all by name select * from held)
+            group by {keys}
+        """)
+    database.execute("drop table held; drop table told")
+
+
+def raise_totals(database: duckdb.DuckDBPyConnection, target: Target) -> None:
+    """Let a campaign's totals be no less than what is known of it, where the provider counts only what it still has."""
+    events = ", ".join(f"count(*) filter ({which}) as {name}" for name, which in COUNTED.items())
+    raised = ", ".join(f"{name} = greatest(campaigns.{name}, known.{name})" for name in KNOWN)
+    database.execute(
+        f"""
+        update stats.campaigns set {raised}
+        from (
+            select *
+            from (
+                select
+                    {events},
+                    count(distinct email_key) filter (event = 'open') as unique_opens,
+                    count(distinct email_key) filter (event = 'click') as unique_clicks,
+                from stats.events where connection = $1 and campaign_id = $2
+            )
+            cross join (
+                select
+                    sum(times_sent) as sent_count,
+                    count(*) filter (bounce = 'hard') as hard_bounces,
+                    count(*) filter (bounce = 'soft') as soft_bounces,
+                from stats.sends where connection = $1 and campaign_id = $2
+            )
+        ) as known
+        where campaigns.connection = $1 and campaigns.campaign_id = $2
+        """,
+        target.key,
+    )
+
+
 def gap_of(
     database: duckdb.DuckDBPyConnection,
     target: Target,
@@ -125,6 +205,12 @@ def gap_of(
         else:
             gap[name] = total - min(max(total, low), high)
     return gap
+
+
+def _merged(field: Any) -> str:
+    """A column of two rows about the same: the larger number, a hard bounce rather than a soft one."""
+    which = {"bounce": "min"}.get(field.name, "max" if field.type in (int, int | None) else "first")
+    return f"{which}({field.name}) as {field.name}"
 
 
 def _text(value: Any) -> str | None:

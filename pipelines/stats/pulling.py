@@ -7,8 +7,9 @@ A campaign that can still move (sent within `stats.window_days`) is read again w
 last read: recipients when sendings or bounces moved, clickers of the links that were clicked, events since the last
 read. Events from then on replace those kept, so that what the provider repeats never counts twice. When they then don't
 add up to the totals, all of the campaign's events are read and replace what was there. Older campaigns stay as they
-are, also when the provider has forgotten them. Each campaign is written down for itself: a pull that breaks off is
-taken up by the next one at the campaign where it stopped.
+are, also when the provider has forgotten them. Of one that it has forgotten in part, which its totals show by being
+less than they were, nothing that was read before is given up: totals stay, and what is still told is added to it.
+Each campaign is written down for itself: a pull that breaks off is taken up by the next at the one where it stopped.
 """
 
 import json
@@ -21,7 +22,18 @@ from pipelines import clock, progress
 from pipelines.config import Home, SyncConfig
 from pipelines.landing import Landed
 from pipelines.providers.base import Campaign, DomainTotals, Event, Link, LinkClick, Provider, Send
-from pipelines.stats.loading import TABLES, Gap, Part, Target, columns_of, gap_of, land_pages, replace_rows
+from pipelines.stats.loading import (
+    TABLES,
+    Gap,
+    Part,
+    Target,
+    columns_of,
+    gap_of,
+    land_pages,
+    merge_rows,
+    raise_totals,
+    replace_rows,
+)
 from pipelines.warehouse import Warehouse, rows
 
 TOTALS = tuple(field.name for field in fields(Campaign) if field.type in (int, int | None))
@@ -56,10 +68,13 @@ class _Due:
     read_at: datetime | None
     known: Totals
     gap: Gap
+    is_half_forgotten: bool
 
     @property
     def moved(self) -> frozenset[str]:
-        """The totals that are others than at the last read."""
+        """The totals that are others than at the last read; all where some were forgotten, which hides what is new."""
+        if self.is_half_forgotten:
+            return frozenset(TOTALS)
         return frozenset(name for name in TOTALS if name not in self.known or self.known[name] != self.totals[name])
 
 
@@ -73,13 +88,20 @@ def pull_campaigns(home: Home, warehouse: Warehouse, provider: Provider, sync: S
     read_at = clock.naive(clock.now())
     campaigns = list(provider.campaigns(audience_id, since=_window_start(sync)))
     landed = land_pages(home, sync, Campaign, [campaigns])
+    totals = ", ".join(f"greatest(told.{name}, held.{name}) as {name}" for name in TOTALS)
+    shrunk = " or ".join(f"coalesce(told.{name} < held.{name}, false)" for name in TOTALS)
     with warehouse.transaction() as database:
         database.execute(
             f"""
             insert or replace into stats.campaigns by name
-            select {columns_of(Campaign)}, ? as connection, ? as read_at from {landed.relation}
+            select
+                told.* replace ({totals}), {shrunk} as is_half_forgotten,
+                $connection as connection, $read_at as read_at,
+            from (select {columns_of(Campaign)} from {landed.relation}) as told
+            left join stats.campaigns as held
+                on held.connection = $connection and held.campaign_id = told.campaign_id and not $corrects
             """,
-            [sync.to.connection, read_at],
+            {"connection": sync.to.connection, "read_at": read_at, "corrects": provider.traits.corrects_totals},
         )
     return len(campaigns)
 
@@ -105,7 +127,9 @@ def _due(warehouse: Warehouse, sync: SyncConfig, audience_id: str) -> list[_Due]
         found: list[dict[str, Any]] = rows(
             database,
             f"""
-            select campaign_id, {names}, campaigns.read_at as totals_at, reads.read_at, reads.totals, reads.gap
+            select
+                campaign_id, {names}, campaigns.read_at as totals_at, reads.read_at, reads.totals, reads.gap,
+                coalesce(is_half_forgotten, false) as is_half_forgotten
             from stats.campaigns
             left join stats.reads using (connection, campaign_id)
             where connection = ? and audience_id = ? and sent_at >= ?::timestamptz at time zone 'UTC'
@@ -123,6 +147,7 @@ def _due(warehouse: Warehouse, sync: SyncConfig, audience_id: str) -> list[_Due]
             read_at=row["read_at"],
             known=json.loads(row["totals"] or "{}"),
             gap=json.loads(row["gap"] or "{}"),
+            is_half_forgotten=row["is_half_forgotten"],
         )
         for row in found
     ]
@@ -144,7 +169,7 @@ class _Pull:
         read_at = clock.naive(clock.now())
         parts = self._parts()
         since = None
-        if self._due.known and self._due.read_at:
+        if self._due.known and self._due.read_at and not self._due.is_half_forgotten:
             since = (self._due.read_at - OVERLAP).replace(microsecond=0)
         try:
             events = self._write(parts, since, read_at)
@@ -197,7 +222,9 @@ class _Pull:
         events = self._events(since)
         with self._warehouse.transaction() as database:
             for part in (*parts, events):
-                replace_rows(database, target, part)
+                (merge_rows if due.is_half_forgotten else replace_rows)(database, target, part)
+            if due.is_half_forgotten:
+                raise_totals(database, target)
             gap = gap_of(database, target, due.totals, due.totals_at, due.gap)
             if since and gap != due.gap:
                 raise _EventsMissingError

@@ -3,8 +3,10 @@
 Belongs here: comparing applied changes with what the members show, and writing down what is otherwise. Does not:
 reading (rereading.py), sending (sending.py).
 
-Whoever changed since the extract is read, which is everybody whom the push really changed. Where somebody does not
-show what was sent, everybody is read once: a provider may change a member without saying so. There is no third look.
+Rows that the provider itself has read back are done. The members of the others are asked for, where they are so few
+that this takes fewer calls than the whole audience. Else whoever changed since the extract is read, which is everybody
+whom the push really changed. Where somebody does not show what was sent, everybody is read once: a provider may change
+a member without saying so. There is no third look.
 
 What a provider rewrites its own way was kept; what is as it was before, or not there at all, was not. A row of which
 nothing was kept is refused after all. One of which a part was kept stays applied, or the ledger would forget that the
@@ -13,7 +15,7 @@ member is ours; its code says what is missing.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,10 +54,13 @@ class Applied:
     """A row of plan.changes that the provider said yes to.
 
     `told` are the fields that its answer showed otherwise than they were sent; None where it showed none at all.
+    `is_seen`: the provider looked itself.
     """
 
     row: Mapping[str, Any]
     told: Fields | None
+    provider_id: str | None = None
+    is_seen: bool = False
 
 
 Correction = tuple[Mapping[str, Any], Outcome]
@@ -66,6 +71,10 @@ def corrections(rereading: Rereading, extracted_at: datetime, applied: Iterable[
     look = _Look(applied)
     if not look.waiting:
         return []
+    if (few := _few(rereading, look)) is not None:
+        for key, member in few:
+            look.last(key, member)
+        return look.told()
     for number, (key, member) in enumerate(rereading.changed_since(extracted_at), start=1):
         look.first(key, member)
         _tell(number)
@@ -73,8 +82,14 @@ def corrections(rereading: Rereading, extracted_at: datetime, applied: Iterable[
         for number, (key, member) in enumerate(rereading.everybody(), start=1):
             look.last(key, member)
             _tell(number)
-    absent = (one for group in look.waiting.values() for one in group)
-    return [*look.found, *(_not_there(one) for one in absent if one.row["op"] in HELD)]
+    return look.told()
+
+
+def _few(rereading: Rereading, look: "_Look") -> Iterator[tuple[str, Member]] | None:
+    """Those who wait, where all of them can be asked for; an add is held against who changed since the extract."""
+    waiting = [one for group in look.waiting.values() for one in group]
+    ids = {one.provider_id for one in waiting if one.provider_id and one.row["op"] != "add"}
+    return rereading.some(ids) if all(one.provider_id in ids for one in waiting) else None
 
 
 class _Look:
@@ -85,7 +100,7 @@ class _Look:
         self.found: list[Correction] = []
         self._touched: set[str] = set()
         for one in applied:
-            if _is_visible(one.row):
+            if _is_visible(one.row) and not one.is_seen:
                 self.waiting[one.row["email_key"]].append(one)
 
     def first(self, key: str, member: Member) -> None:
@@ -104,6 +119,11 @@ class _Look:
                 self.found.append(_refused(one, missing.what, can_retry=one.row["op"] not in HELD))
             else:
                 self.found.append(_partly(one, missing.what, member))
+
+    def told(self) -> list[Correction]:
+        """All corrections; who waits to the end is not there."""
+        absent = (one for group in self.waiting.values() for one in group)
+        return [*self.found, *(_not_there(one) for one in absent if one.row["op"] in HELD)]
 
     def _is_kept(self, one: Applied, member: Member) -> bool:
         if missing_of(one, member, is_untouched=False):

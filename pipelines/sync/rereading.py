@@ -4,7 +4,7 @@ Belongs here: asking the provider, and whose member it is. Does not: what a chan
 sent (stale.py), or for rows that were sent (readback.py).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,8 +37,16 @@ class Rereading:
         """All of the plan who are in the audience, secret fields concealed."""
         return self._read(None)
 
+    def some(self, ids: Collection[str]) -> Iterator[tuple[str, Member]] | None:
+        """Those with these ids; None where the provider had to read everybody to tell."""
+        pages = self._provider.some_members(self._audience_id, ids, fields=self._sync.field_names)
+        return None if pages is None else self._told(pages)
+
     def _read(self, since: str | None) -> Iterator[tuple[str, Member]]:
-        for page in self._provider.members(self._audience_id, fields=self._sync.field_names, since=since):
+        return self._told(self._provider.members(self._audience_id, fields=self._sync.field_names, since=since))
+
+    def _told(self, pages: Iterable[Sequence[Member]]) -> Iterator[tuple[str, Member]]:
+        for page in pages:
             for member in page:
                 if key := self._key(member.email):
                     yield key, conceal(member, self._sync.secret_names)

@@ -143,7 +143,7 @@ class Sender:
         for row, answer in zip(rows, answers, strict=True):
             self.result.count(row["op"], answer.outcome, answer.code)
             if answer.outcome == "applied":
-                self.applied.append(Applied(row, _told(row, answer)))
+                self.applied.append(Applied(row, _told(row, answer), answer.provider_id, answer.is_seen))
             elif row["op"] in CARRIERS:
                 self._not_taken.add(row["email_key"])
 

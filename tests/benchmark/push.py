@@ -25,7 +25,8 @@ from rich.table import Table
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "contract"))
 
-from mailchimp_push_world import Columns, Person, PushWorld, furnish, lay_out  # noqa: E402
+from mailchimp_push_world import Person, PushWorld, furnish, lay_out  # noqa: E402
+from push_world import Columns  # noqa: E402
 from slow_mailchimp import SECONDS_A_CALL, SECONDS_A_MEMBER  # noqa: E402
 
 from pipelines.sandbox.mailchimp.seeding import API_KEY  # noqa: E402

@@ -4,8 +4,6 @@ Belongs here: preparing a stage and copies of it, what must be so in the end. Do
 (mailchimp_push_world.py), what goes wrong in between (the tests).
 """
 
-import shutil
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +16,6 @@ import requests
 from mailchimp_push_world import (
     BATCH,
     EVERYBODY,
-    Columns,
-    Person,
     PushWorld,
     furnish,
     groups_of,
@@ -27,6 +23,7 @@ from mailchimp_push_world import (
     live_until_now,
     wanted,
 )
+from push_world import Columns, Person, copied
 
 from pipelines.providers.base import Batch, Outcome
 from pipelines.providers.mailchimp.provider import MailchimpProvider
@@ -82,9 +79,7 @@ def settled(people: Collection[Person]) -> dict[Person, Columns | None]:
 @contextmanager
 def staged(source: Path, port: int, root: Path, people: tuple[Person, ...] = EVERYBODY) -> Iterator[Stage]:
     """A copy below `root` of what was prepared below `source`, on the same port."""
-    shutil.copytree(source / "home", root / "home")
-    shutil.copytree(source / "sandbox", root / "sandbox")
-    with Sandbox(root / "sandbox", port=port) as sandbox:
+    with copied(source, port, root) as sandbox:
         history = sandbox.mailchimp.history()
         yield Stage(PushWorld(root / "home"), sandbox.mailchimp, history[-1]["seq"], people)
 
@@ -154,13 +149,6 @@ def assert_remembered(stage: Stage) -> None:
     ways = {"leaving": "archive", "deleted": "archive", "objecting": "unsubscribe"}
     gone = {person.addresses[0]: ways[person.role] for person in stage.people if person.effects and person.role in ways}
     assert {address: found[address] for address in gone} == gone
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def by_hand(mailchimp: Mailchimp, method: str, path: str, **body: Any) -> Any:

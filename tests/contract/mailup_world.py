@@ -3,7 +3,8 @@
 Belongs here: opening the provider, sending changes, what may be done behind its back. Does not: facts (the tests).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ from pipelines.config.connections import MailupConnection
 from pipelines.providers.base import Change, Member, Op, Outcome
 from pipelines.providers.http import Patience
 from pipelines.providers.mailup.provider import MailupProvider
+from pipelines.sandbox.http import Answer, Call
 from pipelines.sandbox.mailup.simulator import Mailup
 
 FIELD = "nome"
+LOGIN: Mapping[str, Any] = {
+    "username": Mailup.username,
+    "password": Mailup.password,
+    "client_id": Mailup.client_id,
+    "client_secret": Mailup.client_secret,
+}
 
 
 class MailupWorld:
@@ -34,10 +42,7 @@ class MailupWorld:
         """The account with other settings than usual; pauses are noted, not made."""
         simulator = self.simulator
         named: dict[str, Any] = {
-            "username": simulator.username,
-            "password": simulator.password,
-            "client_id": simulator.client_id,
-            "client_secret": simulator.client_secret,
+            **LOGIN,
             "url": simulator.url,
             "page_size": 50,
             "rate_per_second": None,
@@ -53,6 +58,11 @@ class MailupWorld:
         """How often tokens were asked for."""
         calls: dict[str, int] = self.simulator.stats()["calls"]
         return sum(times for route, times in calls.items() if "Token" in route)
+
+    def looks(self) -> int:
+        """How often an import was looked at: that depends on how busy this machine is, so no test counts it."""
+        calls: dict[str, int] = self.simulator.stats()["calls"]
+        return sum(times for route, times in calls.items() if route.startswith("GET") and "/Import/" in route)
 
     def close(self) -> None:
         """Let go of everything that was opened."""
@@ -85,6 +95,32 @@ class MailupWorld:
         values = [{"Id": int(number.strip("f")), "Value": value} for number, value in fields.items()]
         bodies = [{"Email": email, "Name": "", "Fields": values} for email in emails]
         self.simulator.add_recipients(list_id or self.list_id, bodies, group_id)
+
+
+@contextmanager
+def before_calls(simulator: Mailup, act: Callable[[Call], None]) -> Iterator[None]:
+    """Meanwhile `act` sees each call before the simulator does."""
+    handle = simulator.handle
+
+    def meanwhile(call: Call) -> Answer:
+        act(call)
+        return handle(call)
+
+    simulator.handle = meanwhile  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del simulator.handle
+
+
+def push_updates(url: str, locks: Path, audience_id: str, rate: int, emails: Sequence[str]) -> None:
+    """Update people as a process of its own does that pushes: nothing of it is shared but the locks."""
+    connection = MailupConnection(kind="mailup", url=url, rate_per_second=rate, **LOGIN)
+    provider = MailupProvider("mailup", connection, locks)
+    before, after = {"status": "subscribed", "fields": {FIELD: ""}}, {"fields": {FIELD: "Other"}}
+    for batch in provider.batches(audience_id, [change("update", email, before, after) for email in emails]):
+        assert {outcome.outcome for outcome in provider.send(audience_id, batch)} == {"applied"}
+    provider.close()
 
 
 def change(op: Op, email: str, before: Any, after: Any, provider_id: str | None = None) -> Change:

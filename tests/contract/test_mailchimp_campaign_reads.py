@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import requests
-from mailchimp_push_world import PATIENT, PushWorld, furnish, lay_out
+from mailchimp_push_world import PushWorld, furnish, lay_out
+from push_world import PATIENT
 
 from pipelines.errors import TransientError
 from pipelines.providers.base import Event

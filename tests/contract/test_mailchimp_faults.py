@@ -10,33 +10,39 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import cycle
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from mailchimp_push_judge import Stage, assert_converged, assert_remembered, documents_of, prepare, staged, wait_until
-from mailchimp_push_world import EVERYBODY, PATIENT, PushWorld, furnish, lay_out
+from mailchimp_push_judge import Stage, assert_converged, assert_remembered, documents_of, prepare, staged
+from mailchimp_push_world import EVERYBODY, PushWorld, furnish, lay_out
+from push_troubles import (
+    DROP,
+    EMPTY,
+    FOR_EVER,
+    TRUNCATED,
+    Passing,
+    Trouble,
+    end_outage,
+    html,
+    late,
+    once,
+    problem,
+    start,
+)
+from push_world import is_finished, wait_until
 
 from pipelines.errors import TransientError
 from pipelines.providers.base import Batch, Outcome
 from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
-from pipelines.sandbox.mailchimp.simulator import Mailchimp
 from pipelines.sandbox.server import Sandbox
 from pipelines.sync import plans
 
 AUDIENCE, MEMBER = "/lists/{list_id}", "/lists/{list_id}/members/{subscriber_hash}"
 SEGMENTS, SEGMENT = "/lists/{list_id}/segments", "/lists/{list_id}/segments/{segment_id}"
-FOR_EVER = 10**6
 SCRIPT = Path(__file__).with_name("mailchimp_push_world.py")
 
-# Where calls of a push are hit and come through in the end: (method, route, calls that pass before, times, whether the
-# change takes effect before it goes wrong).
-Passing = tuple[str, str, int, int, bool]
-Fault = Mapping[str, Any]
 PASSING: tuple[Passing, ...] = (
     ("GET", "/lists/{list_id}/members", 0, 1, False),
     ("POST", AUDIENCE, 0, 1, True),
@@ -50,62 +56,30 @@ PASSING: tuple[Passing, ...] = (
     ("POST", SEGMENT, 0, 1, False),
     ("POST", SEGMENT, 2, 1, True),
 )
-ONCE = tuple({(method, path): (method, path, skip, 1, True) for method, path, skip, _, _ in PASSING}.values())
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Kinds of faults: those that pass, taken in turn, and the one that stops a route for good after so many calls.
-
-    `is_outright`: a call that meets one that passes never takes effect. `side_by_side` is the fault for calls of
-    which several run at a time.
-    """
-
-    name: str
-    faults: tuple[Fault, ...]
-    stops: tuple[str, str, int]
-    outage: Fault
-    is_outright: bool = False
-    passing: tuple[Passing, ...] = PASSING
-    side_by_side: Fault | None = None
-    patience: Patience = PATIENT
-
-
-def problem(status: int) -> Fault:
-    return {"kind": "problem", "status": status}
-
-
-def html(status: int) -> Fault:
-    return {"kind": "html", "status": status}
-
-
-def late(latency_ms: int) -> Fault:
-    return {"kind": "latency", "latency_ms": latency_ms}
-
-
-DROP: Fault = {"kind": "drop"}
-EMPTY: Fault = {"kind": "empty", "status": 200}
-TRUNCATED: Fault = {"kind": "truncated"}
 TROUBLES = (
     Trouble(
         "overloaded",
         (problem(429), problem(500), problem(503)),
         ("PUT", MEMBER, 20),
         outage={**problem(503), "applied": True},
+        passing=PASSING,
     ),
-    Trouble("blocked", (html(403), html(503)), ("PUT", MEMBER, 0), outage=html(403), is_outright=True),
-    Trouble("dropped_before", (DROP,), ("POST", SEGMENT, 1), outage=DROP, is_outright=True),
-    Trouble("dropped_after", (DROP,), ("DELETE", MEMBER, 30), outage={**DROP, "applied": True}),
-    Trouble("no_document", (TRUNCATED, EMPTY), ("POST", AUDIENCE, 4), outage={**EMPTY, "applied": True}),
+    Trouble("blocked", (html(403), html(503)), ("PUT", MEMBER, 0), outage=html(403), passing=PASSING, is_outright=True),
+    Trouble("dropped_before", (DROP,), ("POST", SEGMENT, 1), outage=DROP, passing=PASSING, is_outright=True),
+    Trouble("dropped_after", (DROP,), ("DELETE", MEMBER, 30), outage={**DROP, "applied": True}, passing=PASSING),
+    Trouble(
+        "no_document", (TRUNCATED, EMPTY), ("POST", AUDIENCE, 4), outage={**EMPTY, "applied": True}, passing=PASSING
+    ),
     Trouble(
         "slow",
         (late(550),),
         ("POST", AUDIENCE, 5),
         outage=late(550),
-        passing=ONCE,
+        passing=once(PASSING),
         # Slower than the time-out only where one call runs at a time: the simulator counts a connection, as Mailchimp
         # does, until its own work is done, also when the caller went away. Our own time-out is longer than that work.
         side_by_side=late(300),
+        parallel=frozenset({MEMBER}),
         patience=Patience(read_timeout=0.4, max_attempts=3, wait=lambda seconds: time.sleep(0.2)),
     ),
 )
@@ -124,35 +98,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
 def stage(prepared: tuple[Path, int], tmp_path: Path) -> Iterator[Stage]:
     with staged(*prepared, tmp_path) as found:
         yield found
-
-
-def is_finished(world: PushWorld, provider: MailchimpProvider, run_id: str) -> bool:
-    """Push; whether every change got an answer. A batch without any breaks the push off, one with some does not."""
-    try:
-        return world.push(provider, run_id).outcomes["failed"] == 0
-    except TransientError as error:
-        assert error.do
-        return False
-
-
-def start(mailchimp: Mailchimp, trouble: Trouble) -> None:
-    """Switch on the faults that pass, and the one that does not."""
-    for (method, path, skip, times, applied), fault in zip(trouble.passing, cycle(trouble.faults), strict=False):
-        fault = trouble.side_by_side if trouble.side_by_side and path == MEMBER else fault
-        is_applied = applied and not trouble.is_outright
-        mailchimp.fail(**fault, method=method, path=path, skip=skip, times=times, applied=is_applied)
-    method, path, skip = trouble.stops
-    mailchimp.fail(**trouble.outage, method=method, path=path, skip=skip, times=FOR_EVER)
-
-
-def end_outage(mailchimp: Mailchimp) -> None:
-    """Switch off the fault that does not pass, and leave those that the push did not come to."""
-    (outage,) = [fault for fault in mailchimp.faults.waiting() if fault.times > 1000]
-    assert outage.times < FOR_EVER - 2, "it stopped the push"
-    later = [fault for fault in mailchimp.faults.waiting() if fault is not outage]
-    mailchimp.faults.clear()
-    for fault in later:
-        mailchimp.faults.add(fault)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name)

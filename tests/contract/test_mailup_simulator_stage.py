@@ -184,6 +184,9 @@ def test_open_points_of_the_contract_are_switches_until_the_next_reset(call: Mai
     assert backstage(call, "POST", "switches", json={"max_page_size": 3})["max_page_size"] == 3
     assert len(call.items("LIST/Recipients/Subscribed")) == 3
     backstage(call, "POST", "switches", 400, json={"nothing": True})
+    wrong = {"second_import": "explodes", "terms_signed": "no", "import_seconds": "1", "max_page_size": True}
+    for name, value in wrong.items():
+        assert name in backstage(call, "POST", "switches", 400, json={name: value})["error"]
     call.simulator.reset()
     assert call.simulator.switches == Switches()
 

@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mailup_simulator_caller import MailupCaller
-from mailup_world import MailupWorld, people
+from mailup_world import LOGIN, MailupWorld, people
 
+from pipelines.config.connections import MailupConnection
 from pipelines.providers.base import Campaign, Event
+from pipelines.sandbox.marketer import DRAFTS, send_campaigns
+from pipelines.sandbox.people import Habits
 from pipelines.sandbox.server import Sandbox
 
 PAGE = '<a href="https://soci.example/a">A</a> <a href="https://soci.example/b">B</a>'
@@ -68,6 +72,19 @@ def test_a_message_is_a_campaign_with_its_tags_as_category(call: MailupCaller, w
     assert (one.opens, one.clicks) == (2, 1)
     assert one.sent_at and one.sent_at.endswith("+00:00")
     assert campaigns(world, since="2999-01-01T00:00:00+00:00") == {}
+
+
+def test_somebody_who_sends_sample_campaigns_sends_each_once_and_people_react(
+    call: MailupCaller, world: MailupWorld
+) -> None:
+    call.simulator.turn(habits=asdict(Habits()))
+    world.put(people(60))
+    connection = MailupConnection(kind="mailup", url=call.simulator.url, **LOGIN)
+    assert [send_campaigns(connection, world.audience_id) for _ in range(2)] == [len(DRAFTS), 0]
+    found = sorted(campaigns(world).values(), key=lambda one: int(one.campaign_id))
+    told = [(draft.title, draft.subject, draft.folder) for draft in DRAFTS]
+    assert [(one.name, one.subject, one.category) for one in found] == told
+    assert all(one.unique_opens > 0 and one.unique_clicks > 0 for one in found)
 
 
 def test_all_sendings_of_a_message_to_one_person_are_one_row(call: MailupCaller, world: MailupWorld) -> None:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mailchimp_push_judge import Stage, assert_as_wanted, assert_remembered, prepare, staged, wait_until
-from mailchimp_push_world import push_home, some
+from mailchimp_push_judge import Stage, assert_as_wanted, assert_remembered, prepare, staged
+from mailchimp_push_world import Person, push_home
+from push_world import wait_until
 
-PEOPLE = some(
+PEOPLE = Person.some(
     **{"same": 10, "changed": 80, "tagged": 50, "untagged": 50, "joining": 30, "parting": 12, "leaving": 3},
     **{"deleted": 2, "objecting": 40, "moving": 3, "returning": 3, "coming": 70, "forgotten": 1},
 )

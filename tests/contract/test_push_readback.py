@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from mailchimp_push_judge import Meanwhile, Stage, by_hand, documents_of, settle, settled, staged
-from mailchimp_push_world import ACCEPTED, Columns, Person
+from mailchimp_push_world import Person
+from push_world import ACCEPTED, Columns
 
 from pipelines import clock
 from pipelines.errors import TransientError

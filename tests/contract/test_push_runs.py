@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mailchimp_push_judge import wait_until
+from push_world import wait_until
 from rehearsal import PLANNING, SYNC, Rehearsal, rehearsing
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mailchimp_push_judge import Stage, settle, settled, staged, wait_until
+from mailchimp_push_judge import Stage, settle, settled, staged
 from mailchimp_push_world import Person, PushWorld
+from push_world import wait_until
 
 from pipelines.sync import plans
 

@@ -15,6 +15,7 @@ from plan_world import MAILCHIMP, World, person
 from pipelines.errors import ConfigError
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome
+from pipelines.providers.mailup.batching import TRAITS as MAILUP
 from pipelines.sync import first_push, plans
 from pipelines.sync.freeze import checksum, freeze
 from pipelines.sync.plans import Plan
@@ -349,6 +350,18 @@ def test_predicted_calls_know_what_travels_together(make: Make) -> None:
     adds, tag_a, tag_b = 3, 3, 1
     assert plan.calls == adds + tag_a + tag_b
     assert plan.seconds == pytest.approx(plan.calls * MAILCHIMP.seconds_per_call)
+
+
+def test_calls_predicted_for_mailup_know_imports_their_reading_back_and_single_calls(make: Make) -> None:
+    """A12: an import answers with counts only, so that what it left is read back, 100 members to a call."""
+    world = make()
+    world.want(*(person(f"p{number}", Groups="News;Art" if number < 40 else "News") for number in range(1001)))
+    world.plan()
+    plan = freeze(world.database, world.home, world.sync, MAILUP)
+    imports, pages = 2, 11
+    adds = news = imports * MAILUP.calls_per_batch + pages
+    assert plan.calls == adds + news + 40
+    assert plan.seconds == pytest.approx(plan.calls * MAILUP.seconds_per_call)
 
 
 def test_a_drifted_field_is_told_by_name(make: Make) -> None:

@@ -44,6 +44,7 @@ class MailchimpProvider(Provider):
     """One Mailchimp account. `patience` replaces the waiting that the connection sets, for tests and rehearsals."""
 
     traits: ClassVar[Traits] = Traits(
+        corrects_totals=True,  # reports are kept for good
         # Not deletion: an address that was permanently deleted can never be added again by anybody but its owner.
         default_exit="archive",
         removable=frozenset({"subscribed", "unsubscribed", "transactional"}),

@@ -78,21 +78,30 @@ class Client:
         """Requests sent so far, log-ins and repeated ones counted."""
         return self._http.calls + self._door.calls
 
-    def call(self, method: str, path: str, *, query: Query | None = None, json: Any = None, empty: bool = False) -> Any:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        json: Any = None,
+        empty: bool = False,
+        attempts: int | None = None,
+    ) -> Any:
         """One call; its document with keys in lower case, None where there is none and it may be `empty`.
 
-        A dead token is renewed and the call made again, once. Raises what `Http.call` raises; a `RefusedError` says
-        what MailUp said, addresses masked, and what to do about it.
+        `attempts` stands in for the usual number. A dead token is renewed and the call made again, once. Raises what
+        `Http.call` raises; a `RefusedError` says what MailUp said, addresses masked, and what to do about it.
         """
         token = self._tokens.current()
         try:
-            return folded(self._once(token, method, path, query, json, empty).body)
+            return folded(self._once(token, method, path, query, json, empty, attempts).body)
         except RefusedError as error:
             if not _is_about_token(error):
                 raise _explained(error) from None
             token = self._tokens.renewed(token, log_in=error.status == 400)
         try:
-            return folded(self._once(token, method, path, query, json, empty).body)
+            return folded(self._once(token, method, path, query, json, empty, attempts).body)
         except RefusedError as error:
             raise _explained(error) from None
 
@@ -114,7 +123,9 @@ class Client:
         self._http.close()
         self._door.close()
 
-    def _once(self, token: str, method: str, path: str, query: Query | None, json: Any, empty: bool) -> Answer:
+    def _once(
+        self, token: str, method: str, path: str, query: Query | None, json: Any, empty: bool, attempts: int | None
+    ) -> Answer:
         return self._http.call(
             method,
             path,
@@ -122,6 +133,7 @@ class Client:
             json=json,
             may_be_empty=empty,
             auth=Bearer(token),
+            attempts=attempts,
             pace=self._paces.of(operation(method, path)) if self._paces else None,
         )
 

@@ -4,10 +4,10 @@ Belongs here: POST calls that make a container. Does not: members; deciding that
 MailUp makes itself and lets nobody add.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, TransientError
 from pipelines.providers.base import Audience, Group, MergeField
 from pipelines.providers.http import RefusedError
 from pipelines.providers.mailup.client import Client, as_object
@@ -47,14 +47,26 @@ class Creating:
             do="Rename a free field in MailUp's console (Recipients, Manage fields), or name one by its number: '#3'.",
         )
 
-    def group(self, audience_id: str, name: str, existing: Iterable[Group]) -> Group:
-        """Make a group with name and description; MailUp does not say whether it would make a second of that name."""
-        for group in existing:
-            if group.key == name:
-                return group
+    def group(self, audience_id: str, name: str, look: Callable[[], Iterable[Group]]) -> Group:
+        """Make a group with name and description, unless `look` finds it.
+
+        MailUp does not say whether it would make a second of that name. So after a lost answer one looks again.
+        """
         body = {"Name": name, "Notes": NOTES, "Deletable": True}
-        answer = as_object(self._client.call("POST", f"{list_path(audience_id)}/Group", json=body))
-        return Group(str(answer["idgroup"]), str(answer.get("name") or name))
+        path = f"{list_path(audience_id)}/Group"
+        for left in reversed(range(self._client.patience.max_attempts)):
+            for group in look():
+                if group.key == name:
+                    return group
+            try:
+                answer = as_object(self._client.call("POST", path, json=body, attempts=1))
+            except TransientError:
+                if not left:
+                    raise
+                self._client.patience.wait(max(1.0, self._client.patience.least_pause))
+            else:
+                return Group(str(answer["idgroup"]), str(answer.get("name") or name))
+        raise AssertionError("max_attempts is at least 1")
 
     def _post_list(self, body: Mapping[str, Any]) -> Any:
         *newer, last = reversed(LIST_PATHS)

@@ -144,7 +144,10 @@ class Statistics:
         if len(sizes) < 2 or sum(sizes) <= listed:
             return {}
         if set(sizes) == {len(often)}:
-            return {one: len(sizes) - times for one, times in often.items()}
+            # Either all got all of them, or others got the earlier ones and are forgotten: anybody of them can tell.
+            one = min(often, key=int)
+            is_to_all = self._deliveries(campaign_id, one) == len(sizes)
+            return {one: len(sizes) - times for one, times in often.items()} if is_to_all else {}
         if len(often) > self._deliveries_of:
             return {}
         people = list(often)

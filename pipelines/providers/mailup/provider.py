@@ -3,7 +3,7 @@
 Belongs here: handing each method to the module that does it. Does not: anything else (traits: batching.py).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -86,6 +86,12 @@ class MailupProvider(Provider):
         """See `Provider`; with `since` those whose consent changed, for MailUp keeps no time of other changes."""
         return self._reading.members(audience_id, fields, since)
 
+    def some_members(
+        self, audience_id: str, ids: Collection[str], *, fields: Sequence[str]
+    ) -> Iterator[Sequence[Member]] | None:
+        """See `Provider`."""
+        return self._reading.some(audience_id, ids, fields)
+
     def create_audience(self, name: str, data: "NewAudience") -> Audience:
         """See `Provider`."""
         return self._creating.audience(name, data)
@@ -96,7 +102,7 @@ class MailupProvider(Provider):
 
     def create_group(self, audience_id: str, category: str | None, name: str) -> Group:
         """See `Provider`; groups of MailUp have no category, which the configuration sees to."""
-        group = self._creating.group(audience_id, name, self._reading.groups(audience_id))
+        group = self._creating.group(audience_id, name, lambda: self._reading.groups(audience_id))
         self._reading.groups(audience_id)  # changes that name the new group are sent by its id
         return group
 

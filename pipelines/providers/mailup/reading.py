@@ -33,6 +33,7 @@ STATUS_LISTS: Mapping[str, Status] = {
 }
 LIST_PATHS = (f"{CONSOLE}/User/Lists", f"{CONSOLE}/List")  # the documented one, and the newer one
 GONE = frozenset({404, 405, 410})
+CALLS_A_PERSON = 2
 FEW = 20  # people who are asked for one by one rather than with all others
 ROUNDS = 2
 
@@ -136,6 +137,14 @@ class Reading:
             found = (self.person(audience_id, provider_id, names) for provider_id in sorted(wanted, key=int))
             pages = iter([[member for member in found if member]])
         yield from (page for page in pages if page)
+
+    def some(self, audience_id: str, ids: Collection[str], names: Sequence[str]) -> Iterator[Sequence[Member]] | None:
+        """The members with these ids, asked for one by one; None where reading all takes fewer calls."""
+        pages = -(-len(self.rosters.of(audience_id).by_id) // self._client.page_size)
+        if CALLS_A_PERSON * len(ids) > 2 * pages + len(self._names(audience_id).keys):
+            return None
+        found = self._client.in_order(lambda one: self.person(audience_id, one, names), sorted(ids, key=int))
+        return ([member] for member in found if member)
 
     def person(self, audience_id: str, provider_id: str, names: Sequence[str]) -> Member | None:
         """One member of the list, None for somebody who is in none of its statuses."""

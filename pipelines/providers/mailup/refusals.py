@@ -6,7 +6,7 @@ An import answers with counts only, so most of these codes are not MailUp's word
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.providers.base import Change, Outcome, Refusal, Status
 from pipelines.providers.http import RefusedError
@@ -66,10 +66,15 @@ def failed(change: Change, detail: str | None = None) -> Outcome:
     return _outcome(change, "failed", Reason("no_answer", detail), None)
 
 
-def applied(change: Change, provider_id: str | None = None, kept: Mapping[str, str] | None = None) -> Outcome:
-    """The outcome of a change that MailUp made; `kept` are the fields that it says it holds now."""
+def applied(change: Change, provider_id: str | None = None) -> Outcome:
+    """The outcome of a change that MailUp said yes to."""
+    return Outcome(change.change_id, "applied", provider_id=provider_id or change.provider_id)
+
+
+def seen(change: Change, provider_id: str | None = None, kept: Mapping[str, str] | None = None) -> Outcome:
+    """The outcome of a change that was read back; `kept` are the fields that MailUp holds now."""
     found = {"fields": dict(kept)} if kept else None
-    return Outcome(change.change_id, "applied", provider_id=provider_id or change.provider_id, kept=found)
+    return replace(applied(change, provider_id), kept=found, is_seen=True)
 
 
 def of_answer(error: RefusedError) -> Reason:

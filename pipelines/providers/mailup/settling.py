@@ -13,7 +13,7 @@ from pipelines.providers.base import Change, Member, Outcome
 from pipelines.providers.mailup.client import Client
 from pipelines.providers.mailup.paging import Listing, read
 from pipelines.providers.mailup.reading import STATUS_LISTS, Reading
-from pipelines.providers.mailup.refusals import Reason, applied, of_status, refused
+from pipelines.providers.mailup.refusals import Reason, of_status, refused, seen
 from pipelines.providers.mailup.roster import Consent, ascending, descending, list_path, person_id
 from pipelines.providers.mailup.singles import Singles
 from pipelines.providers.mailup.values import fitted, same
@@ -70,7 +70,7 @@ class Settling:
         for change in changes:
             one = roster.find(change.provider_id, change.email)
             is_out = one is not None and one.status in ("unsubscribed", "bounced")
-            outcomes[change.change_id] = applied(change) if is_out else refused(change, Reason("not_kept"))
+            outcomes[change.change_id] = seen(change) if is_out else refused(change, Reason("not_kept"))
         return outcomes
 
     def joins(self, audience_id: str, key: str, changes: Sequence[Change]) -> dict[str, Outcome]:
@@ -82,7 +82,7 @@ class Settling:
             one = roster.find(change.provider_id, change.email)
             is_in = one is not None and (one.provider_id in present or self._is_in(audience_id, one, key))
             reason = Reason("not_kept", f"not in the group {key} after the import")
-            outcomes[change.change_id] = applied(change, one.provider_id) if one and is_in else refused(change, reason)
+            outcomes[change.change_id] = seen(change, one.provider_id) if one and is_in else refused(change, reason)
         return outcomes
 
     def _is_in(self, audience_id: str, one: Consent, key: str) -> bool:
@@ -124,7 +124,7 @@ class Settling:
         if any(not value and member.fields[name] for name, value in wanted.items()):
             # Known from another list: an import keeps the values that the person had there.
             return self._singles.update(change, _as_consent(member), wanted)
-        return applied(change, member.provider_id, {name: member.fields[name] for name in wanted})
+        return seen(change, member.provider_id, {name: member.fields[name] for name in wanted})
 
     def _updated(self, audience_id: str, change: Change, member: Member | None) -> Outcome:
         wanted: Mapping[str, str] = change.after["fields"]
@@ -138,7 +138,7 @@ class Settling:
         left = sorted(name for name, value in wanted.items() if now[name] == before.get(name, "") != fitted(value))
         if left:
             return refused(change, Reason("not_kept", f"unchanged: {', '.join(left)}"), member.provider_id)
-        return applied(change, member.provider_id, now)
+        return seen(change, member.provider_id, now)
 
 
 def _as_consent(member: Member) -> Consent:

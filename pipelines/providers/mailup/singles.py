@@ -14,7 +14,7 @@ from pipelines.providers.mailup.batching import groups_of
 from pipelines.providers.mailup.client import CONSOLE, Client, as_object
 from pipelines.providers.mailup.fields import Fields
 from pipelines.providers.mailup.reading import Reading
-from pipelines.providers.mailup.refusals import Reason, applied, failed, of_answer, refused
+from pipelines.providers.mailup.refusals import Reason, applied, failed, of_answer, refused, seen
 from pipelines.providers.mailup.roster import Consent, list_path
 from pipelines.providers.rows import raise_if_nothing_answered, side_by_side
 
@@ -59,7 +59,7 @@ class Singles:
             answer = as_object(self._client.call("PUT", f"{CONSOLE}/Recipient/Detail", json=body))
         except RefusedError as error:
             return _refused(change, error, one)
-        return applied(change, one.provider_id, self._fields.values(answer, tuple(change.after["fields"])))
+        return seen(change, one.provider_id, self._fields.values(answer, tuple(change.after["fields"])))
 
     def _send_one(self, audience_id: str, change: Change) -> Outcome:
         one = self._reading.rosters.of(audience_id).find(change.provider_id, change.email)

@@ -21,7 +21,7 @@ from pipelines.providers.mailup.client import CONSOLE, Client
 from pipelines.providers.mailup.fields import NAME, Fields
 from pipelines.providers.mailup.imports import Counted, Imports
 from pipelines.providers.mailup.reading import Reading
-from pipelines.providers.mailup.refusals import Reason, applied, failed, of_answer, of_status, refused
+from pipelines.providers.mailup.refusals import Reason, applied, failed, of_answer, of_status, refused, seen
 from pipelines.providers.mailup.roster import Consent, list_path
 from pipelines.providers.mailup.settling import Settling
 from pipelines.providers.mailup.singles import Singles
@@ -183,7 +183,8 @@ class Writing:
     def _leave_rest(self, audience_id: str, emptied: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         """After a group was emptied: those who leave others too go on one by one."""
         rest = [change for change in changes if groups_of(change) != (emptied,)]
-        outcomes = {change.change_id: applied(change) for change in changes}
+        is_empty = self._reading.size_of(self._reading.group_ids(audience_id)[emptied]) == 0
+        outcomes = {change.change_id: (seen if is_empty else applied)(change) for change in changes}
         return outcomes | (self._singles.send(audience_id, rest) if rest else {})
 
     # Imports
@@ -244,10 +245,10 @@ def _only(change: Change, keys: Collection[str]) -> Change:
 
 
 def _worst(changes: Sequence[Change], parts: Sequence[Mapping[str, Outcome]]) -> dict[str, Outcome]:
-    """One outcome for each change: of several groups the one that went wrong, applied where it names none."""
+    """One outcome for each change: of several groups the one that went wrong, else the one that nobody has seen yet."""
     outcomes = {}
     for change in changes:
         found = [part[change.change_id] for part in parts if change.change_id in part]
-        whole = found[0] if found else applied(change)
+        whole = min(found, key=lambda one: one.is_seen, default=applied(change))
         outcomes[change.change_id] = next((one for one in found if one.outcome != "applied"), whole)
     return outcomes

@@ -6,7 +6,7 @@ Belongs here: behaviour marked [A], open or undocumented in `contracts/mailup.md
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from pipelines.sandbox.people import Habits
 
@@ -88,6 +88,22 @@ class Switches:
     habits: Habits = field(default_factory=Habits)
 
     def turned(self, changes: Mapping[str, Any]) -> "Switches":
-        """With these switches changed; `habits` is a mapping too. Raises TypeError for an unknown name."""
+        """With these switches changed; `habits` is a mapping too.
+
+        Raises TypeError for an unknown name, ValueError for a value that the switch does not have.
+        """
+        hints = get_type_hints(Switches)
+        for name, value in changes.items():
+            if name in hints and name != "habits":
+                _check(name, value, hints[name])
         habits = replace(self.habits, **changes.get("habits", {}))
         return replace(self, **{**changes, "habits": habits})
+
+
+def _check(name: str, value: Any, kind: Any) -> None:
+    words = get_args(kind)
+    if words and value not in words:
+        raise ValueError(f"{name} is one of {', '.join(words)}.")
+    numbers = (int, float) if kind is float else kind
+    if not words and (not isinstance(value, numbers) or isinstance(value, bool) is not (kind is bool)):
+        raise ValueError(f"{name} is of the type {kind.__name__}.")
