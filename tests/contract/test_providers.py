@@ -334,6 +334,7 @@ def test_an_opted_out_member_is_refused_when_added_and_stays_opted_out(rig: Rig)
 
 
 def test_one_refused_member_does_not_stop_the_batch(rig: Rig) -> None:
+    """F11: each row has an outcome of its own, also where the provider queues the batch as a whole."""
     rows = [add(rig, email) for email in (*people(3), rig.refused_email(), *people(6)[3:])]
     outcomes = {outcome.change_id: outcome for outcome in push(rig, rows)}
     refused = outcomes.pop(f"add-{rig.refused_email()}")
@@ -350,6 +351,7 @@ def test_what_the_provider_kept_comes_back(rig: Rig) -> None:
 
 
 def test_groups_are_entered_and_left_as_sent_and_nobody_is_subscribed_by_it(rig: Rig) -> None:
+    """E11: groups are subsets of the audience."""
     first, refuser, here = people(3)
     push(rig, [add(rig, email) for email in people(3)])
     rig.opt_out(refuser)
@@ -503,6 +505,7 @@ def test_batches_hold_every_change_once_and_send_nothing(rig: Rig) -> None:
 
 
 def test_the_account_and_its_audience_are_described(rig: Rig) -> None:
+    """A2, A3, J3: Mailchimp by its API key, MailUp by a user's name and password."""
     account = rig.provider.account()
     assert account.account_id and account.name and not account.problems
     assert bool(rig.provider.traits.renamable) == rig.can_rename

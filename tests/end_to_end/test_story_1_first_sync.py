@@ -126,7 +126,7 @@ def test_correspondence_groups_become_tags_of_the_same_name(first_sync: Planned)
 
 
 def test_only_an_explicit_no_is_tagged(first_sync: Planned) -> None:
-    """E6, E7: a blank flag is not Nee and not Ja."""
+    """C5, E6, E7: a blank flag is not Nee and not Ja."""
     assert tags(first_sync.members[address("silent")]) == set()
 
 

@@ -152,6 +152,7 @@ def test_sends_name_the_record_in_the_crm(analytics: duckdb.DuckDBPyConnection) 
 
 
 def test_analytics_holds_the_published_tables_and_nothing_else(analytics: duckdb.DuckDBPyConnection) -> None:
+    """I1: audiences, members, campaigns, sends, links and clickers are among them."""
     found = analytics.execute("select schema_name, table_name from duckdb_tables()").fetchall()
     views = analytics.execute("select view_name from duckdb_views() where not internal").fetchall()
     assert set(found) == set(PUBLISHED)

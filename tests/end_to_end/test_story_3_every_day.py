@@ -26,7 +26,7 @@ def changes_by_api(step: Step, member: Document) -> list[str]:
 
 
 def test_a_second_run_plans_nothing_and_calls_nothing_that_writes(quiet: Planned) -> None:
-    """F1, Z5: everything is compared, nothing differs; also after people opted out and bounced in between."""
+    """F1, K7, Z5: everything is compared, nothing differs; also after people opted out and bounced in between."""
     result = quiet.step.result
     assert result.code == 0
     assert (result.document["ok"], result.document["result"]["plan"]["changes"]) == (True, 0)
@@ -36,7 +36,7 @@ def test_a_second_run_plans_nothing_and_calls_nothing_that_writes(quiet: Planned
 
 
 def test_what_was_refused_is_held_until_its_data_changes_and_is_listed(quiet: Planned, settled: Rehearsal) -> None:
-    """G5: not sent again; `enlist failures` has the provider's words, the owner and what to do."""
+    """G5, G9: not sent again; `enlist failures` has the provider's words, the owner and what to do."""
     assert quiet.holds[address("deleted_before")] == {"refused_before"}
     (row,) = settled.enlist("failures", SYNC, "--reveal", "--json").document["result"]["failures"]
     assert (row["email"], row["op"], row["contact_key"]) == (
@@ -50,14 +50,14 @@ def test_what_was_refused_is_held_until_its_data_changes_and_is_listed(quiet: Pl
 
 
 def test_whoever_opts_out_at_the_provider_is_held_and_stays_as_they_are(quiet: Planned) -> None:
-    """C10, H1, Z1: though the CRM still says Ja."""
+    """C10, F9, H1, Z1: though the CRM still says Ja."""
     assert address("unwilling") in quiet.wanted
     assert quiet.members[address("unwilling")]["status"] == "unsubscribed"
     assert quiet.holds[address("unwilling")] == {"opted_out"}
 
 
 def test_every_opt_out_and_bounce_of_the_campaigns_came_home(rehearsal: Rehearsal, quiet: Planned) -> None:
-    """H1, H4: into the ledger's file, which survives the warehouse."""
+    """H1, H4, Z3: into the ledger's file, which survives the warehouse."""
     lines = (rehearsal.home().ledger / "consent.ndjson").read_text(encoding="utf-8").splitlines()
     known = {(event["email_key"], event["reason"]) for event in map(json.loads, lines)}
     reasons = {"unsubscribed": "opted_out", "cleaned": "bounced"}

@@ -294,6 +294,7 @@ def test_it_is_refused_before_anything_is_written(warm: Rehearsal, case: Case) -
 
 @pytest.mark.parametrize("case", EARLY, ids=str)
 def test_people_read_one_sentence_and_no_traceback(warm: Rehearsal, case: Case) -> None:
+    """N1: what is wrong, and what to do."""
     case.spoil(warm)
     done = warm.enlist(*case.command)
     assert (done.code, done.out) == (case.code, "")
@@ -305,6 +306,7 @@ def test_people_read_one_sentence_and_no_traceback(warm: Rehearsal, case: Case) 
 
 @pytest.mark.parametrize("case", LATE, ids=str)
 def test_what_a_run_finds_out_leaves_plans_ledger_and_provider_as_they_were(warm: Rehearsal, case: Case) -> None:
+    """B6: an audience that is not there, for one, is not made."""
     case.spoil(warm)
     kept = warm.root / "ledger"
     ledger = {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()}
@@ -326,7 +328,7 @@ def test_a_canary_of_somebody_who_is_not_in_the_plan_leaves_the_plan_to_be_pushe
 
 
 def test_a_sync_that_names_another_audience_stops_with_an_explanation(tmp_path: Path) -> None:
-    """Design, section 2: an audience is pinned with its account; another one stops the sync, whoever is first."""
+    """A9. Design, section 2: an audience is pinned with its account; another one stops the sync, whoever is first."""
     with rehearsing(tmp_path / "home", people=1) as home:
         data = {"company": "V", "sender_name": "V", "sender_email": "v@voorbeeld.example", "address": "Dorpsstraat 1"}
         data |= {"city": "Utrecht", "country": "NL", "permission_reminder": "U bent relatie."}

@@ -75,6 +75,7 @@ def test_the_plan_after_it_makes_and_changes_nothing(story: Story) -> None:
 
 
 def test_a_field_that_is_missing_and_not_asked_for_stops_the_plan_at_its_line(warm: Rehearsal) -> None:
+    """D12, G6."""
     ask_for_more(warm, create_fields=False)
     stopped = warm.enlist("plan", SYNC, "--json")
     error = stopped.document["error"]

@@ -133,6 +133,7 @@ def documented_home(settled: Rehearsal) -> Home:
 @pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("sql"), ids=str)
 def test_every_query_of_the_docs_finds_something_in_the_published_file(block: Block, documented_home: Home) -> None:
+    """H3: among them the opt-outs that are to be entered in the CRM by hand."""
     with duckdb.connect(str(documented_home.analytics), read_only=True) as database:
         found = database.execute(block.text).fetchall()
     names_a_made_up_person = "somebody@company.example" in block.text

@@ -117,6 +117,7 @@ def test_an_unknown_run_is_refused_and_the_way_to_the_known_ones_told(story: Sto
 
 
 def test_a_record_that_left_is_explained_with_its_rule_line_and_value(story: Story) -> None:
+    """J5, M5: what was done, why, and what came of it."""
     found = explained(story.home_before, address("leaver"))
     (sync,) = found["syncs"]
     (record,) = sync["records"]
@@ -153,6 +154,7 @@ def test_an_opt_out_is_told_with_its_hold_and_its_source(story: Story) -> None:
 
 
 def test_what_was_wanted_sent_kept_and_found_stands_side_by_side(story: Story) -> None:
+    """J5: of one person, the old value and the new one."""
     found = explained(story.home_before, address("bride"))
     (member,) = found["syncs"][0]["members"]
     sides = (member["wanted"], member["ledger"]["sent"], member["ledger"]["kept"])

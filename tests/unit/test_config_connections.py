@@ -129,6 +129,7 @@ def test_keys_of_a_provider_travel_only_encrypted_or_on_this_machine(url: str) -
     ],
 )
 def test_a_secret_is_in_no_repr_dump_or_hash(kind: str, key: str) -> None:
+    """A13."""
     secret = {"sql": "mysql://u:hush@127.0.0.1/db?password=hush"}.get(kind, "hush-us1")
     connection = made(kind, **{key: secret})
     for text in (repr(connection), str(connection.model_dump()), connection.model_dump_json()):

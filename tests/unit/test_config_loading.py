@@ -351,6 +351,7 @@ class TestEnvironment:
         assert load_home(root, environ={"MC_KEY": "k-us1", "PW": "x"}).sync("people").to.audience == "${NOT}"
 
     def test_no_secret_is_in_any_message(self, tmp_path: Path) -> None:
+        """A13."""
         secret = "s3cret-of-nobody"
         for odd in ("*{}", "!{}", "&{}", "{{password:{}}}", "'{}", "{}: {}", "[{}]", "@{}"):
             text = CONNECTIONS.replace("password: fake-password", f"password: {odd.format(secret, secret)}")

@@ -368,7 +368,7 @@ def test_two_syncs_remember_the_same_address_apart(tmp_path: Path, database: duc
 
 
 def test_a_pin_stops_another_audience_and_another_account(tmp_path: Path) -> None:
-    """Design, section 2: an audience, once resolved, is pinned with its account."""
+    """A9. Design, section 2: an audience, once resolved, is pinned with its account."""
     assert pins.pinned(tmp_path, "people") is None
     pins.pin(tmp_path, "people", "chimp", "account", "A1", "People")
     for _ in range(2):

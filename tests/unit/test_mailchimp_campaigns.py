@@ -155,6 +155,7 @@ def test_since_leaves_out_what_happened_before_also_where_mailchimp_can_not(tmp_
 
 
 def test_links_and_their_clickers_are_read(tmp_path: Path) -> None:
+    """I6, I10."""
     links = [{"id": "l1", "url": "https://bureau.example/a", "total_clicks": 9, "unique_clicks": 7}]
     answer = collections(click_details=links, members=[who(1, clicks=3)])
     with loopback(answer) as server, provider(server, tmp_path) as opened:

@@ -282,7 +282,7 @@ def test_an_address_freed_by_one_and_taken_by_another_is_kept(cast: Cast) -> Sto
 
 @together
 def test_a_shared_address_is_mailed_once_and_the_loser_is_held_with_both_owners(cast: Cast) -> Story:
-    """C11, D9 and Z9."""
+    """C11, D9, G6 and Z9."""
     cast.want("anna", Keeper="Kim", Changed="2026-01-01")
     cast.want("bert", Email="anna", Keeper="Lou", Changed="2026-02-01")
     plan = yield

@@ -228,7 +228,7 @@ def test_an_opted_out_stranger_is_not_updated(cast: Cast) -> Story:
 
 @together
 def test_a_bounced_member_keeps_that_status_and_is_still_updated(cast: Cast) -> Story:
-    """F7."""
+    """F7, H7."""
     cast.want("anna")
     yield
     cast.turn("anna", "bounced")

@@ -176,7 +176,7 @@ def test_a_record_deleted_in_the_crm_archives_the_member(cast: Cast) -> Story:
 
 @together
 def test_an_excluded_record_archives_the_member_and_names_the_rule(cast: Cast) -> Story:
-    """C4 and M3: a date of death ends all mail."""
+    """C4, C5 and M3: a date of death ends all mail."""
     cast.want("anna")
     yield
     cast.want("anna", Died="2026-11-01")

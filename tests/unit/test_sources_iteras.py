@@ -95,6 +95,7 @@ def test_customers_become_rows_with_their_own_fields(tmp_path: Path) -> None:
 def test_the_key_travels_in_a_header_and_stands_in_no_url_or_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A13."""
     caplog.set_level("DEBUG")
     read = Read(tmp_path, in_turn(Reply(500), Reply(body=[customer(1)])))
     for call in read.server.received:

@@ -94,6 +94,7 @@ def test_a_missing_sqlite_file_is_an_error_and_stays_missing(tmp_path: Path) -> 
 
 
 def test_reading_never_writes_to_the_database(crm: Path) -> None:
+    """B1, E16: nothing of the provider goes back into the CRM."""
     with pytest.raises(EnlistError):
         pages_of(source(crm, query("with x as (select 1 as PersonId) insert into persons (PersonId) select 1 from x")))
     with closing(sqlite3.connect(crm)) as database:

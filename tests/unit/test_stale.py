@@ -71,6 +71,7 @@ def test_a_plan_whose_rows_were_touched_is_stale(plan: Plan) -> None:
 
 
 def test_a_plan_is_stale_when_the_sync_changed(plan: Plan) -> None:
+    """A10: a mapping that was edited needs a plan of its own."""
     assert "configuration" in str(verdict(plan, sync=synced(mode="append")))
 
 
@@ -146,7 +147,7 @@ FIELD_CHANGES = {
 
 @pytest.mark.parametrize("change", FIELD_CHANGES)
 def test_a_field_renamed_repointed_or_retyped_is_drift(world: World, change: str) -> None:
-    """D13: values would land in the other field."""
+    """D13, N2: values would land in the other field."""
     before, hashed = json.dumps(stale.named_fields(world.database, world.sync)), stale.fields_hash
     was = hashed(world.database, world.sync)
     assert stale.drift(world.database, world.sync, before) == ()
