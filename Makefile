@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test ui lint bench lock clean
+.PHONY: demo test soak ui lint bench lock clean
 
 demo: $(INSTALLED)  ## the whole loop on sample data and the built-in sandbox
 	$(BIN)/enlist demo
@@ -15,6 +15,9 @@ ui: $(INSTALLED)  ## the Dagster UI with the sandbox beside it
 test: $(INSTALLED) lint  ## everything that CI checks
 	DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+soak: $(INSTALLED)  ## the cases that make test leaves out: every call killed, every open point turned
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m soak
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ import pytest
 from mailup_push_world import Person, Stage, assert_as_wanted, assert_remembered, prepare, push_home, staged
 from mailup_world import MailupWorld, push_updates
 from push_world import wait_until
+from soaking import some_always
 
 from pipelines.sandbox.mailup.simulator import Mailup
 
@@ -54,7 +55,11 @@ def test_the_positions_are_all_there_are(stage: Stage) -> None:
     assert calls == CALLS
 
 
-@pytest.mark.parametrize(("method", "number"), POSITIONS, ids=[f"{method}-{number}" for method, number in POSITIONS])
+@pytest.mark.parametrize(
+    ("method", "number"),
+    some_always(POSITIONS, every=3),
+    ids=[f"{method}-{number}" for method, number in POSITIONS],
+)
 def test_a_push_killed_at_a_call_is_finished_by_the_next_run(stage: Stage, method: str, number: int) -> None:
     """Nothing lost, nothing twice, nobody subscribed against their will: all of it from the simulator's history."""
     kind = "latency" if number % 2 else "drop"  # both wait, but what is dropped then never takes effect

@@ -16,6 +16,7 @@ import pytest
 from mailchimp_push_judge import Stage, assert_as_wanted, assert_remembered, prepare, staged
 from mailchimp_push_world import Person, push_home
 from push_world import wait_until
+from soaking import some_always
 
 PEOPLE = Person.some(
     **{"same": 10, "changed": 80, "tagged": 50, "untagged": 50, "joining": 30, "parting": 12, "leaving": 3},
@@ -57,7 +58,11 @@ def test_the_positions_are_all_there_are(stage: Stage) -> None:
     assert calls == CALLS
 
 
-@pytest.mark.parametrize(("method", "number"), POSITIONS, ids=[f"{method}-{number}" for method, number in POSITIONS])
+@pytest.mark.parametrize(
+    ("method", "number"),
+    some_always(POSITIONS, every=3),
+    ids=[f"{method}-{number}" for method, number in POSITIONS],
+)
 def test_a_push_killed_at_a_call_is_finished_by_the_next_run(stage: Stage, method: str, number: int) -> None:
     """Nothing lost, nothing twice, nobody subscribed against their will: all of it from the simulator's history."""
     kind = "latency" if number % 2 else "drop"  # both wait, but what is dropped then never takes effect
