@@ -4,9 +4,12 @@ select
     suppressions.reason,
     suppressions.source,
     suppressions.since,
-    suppressions.connection is distinct from settings.connection
-    or suppressions.audience_id is distinct from settings.audience_id
-    or suppressions.source in ('admin', 'soft_bounces') as is_from_elsewhere,
+    -- One that the audience itself can't know is enough: then it has to be told.
+    bool_or(
+        suppressions.connection is distinct from settings.connection
+        or suppressions.audience_id is distinct from settings.audience_id
+        or suppressions.source in ('admin', 'soft_bounces')
+    ) over (partition by suppressions.email_key) as is_from_elsewhere,
     list(suppressions.since) filter (suppressions.reason <> 'bounced') over (
         partition by suppressions.email_key
     ) as objected_at,
@@ -31,5 +34,7 @@ qualify row_number() over (
     partition by suppressions.email_key
     order by
         list_position(['erased', 'complained', 'blocked', 'opted_out', 'bounced'], suppressions.reason),
-        suppressions.since
+        suppressions.since,
+        suppressions.source,
+        suppressions.audience_id
 ) = 1
