@@ -31,6 +31,11 @@ def text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def exact_text(moment: datetime) -> str:
+    """A time as ISO 8601 text in UTC, to the microsecond: for what is put in order by it."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def naive(moment: datetime) -> datetime:
     """A time as the warehouse's columns hold it: UTC without saying so."""
     return moment.astimezone(UTC).replace(tzinfo=None)

@@ -4,7 +4,6 @@ Belongs here: the lines of one run's file. Does not: sending (sync/push.py), rea
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,9 @@ class Journal:
         self._write([{"line": "end", "calls": calls, "left_count": left, "is_read_back": is_read_back}])
 
     def _write(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        moment: datetime = clock.now()
+        written_at = clock.exact_text(clock.now())  # two pushes of one second have an order too
         numbered = []
         for line in lines:
             self._seq += 1
-            numbered.append({"run_id": self.run_id, "seq": self._seq, "written_at": clock.text(moment), **line})
+            numbered.append({"run_id": self.run_id, "seq": self._seq, "written_at": written_at, **line})
         files.append(self._path, numbered)

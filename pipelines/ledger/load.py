@@ -102,7 +102,9 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
     `ConfigError` when a newer version of Enlist wrote one of the files.
     """
     known = dict(connection.execute("select path, bytes from ledger.files").fetchall())
-    grown = [path for path in _paths(ledger) if known.get(path.name) != path.stat().st_size]
+    # The sizes are from before the reading: what another run writes meanwhile is new the next time.
+    sizes = {path: path.stat().st_size for path in _paths(ledger)}
+    grown = [path for path, size in sizes.items() if known.get(path.name) != size]
     if not grown:
         return False
     _raise_if_newer(connection, grown)
@@ -114,7 +116,7 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
     if objectors.path_of(ledger) in grown:
         _load_objectors(connection, objectors.path_of(ledger))
     for path in grown:
-        connection.execute("insert or replace into ledger.files values (?, ?)", [path.name, path.stat().st_size])
+        connection.execute("insert or replace into ledger.files values (?, ?)", [path.name, sizes[path]])
     for table in ("members", "suppressions"):
         query = resources.files("pipelines.ledger").joinpath(f"{table}.sql").read_text(encoding="utf-8")
         connection.execute(f"delete from ledger.{table}")

@@ -6,6 +6,7 @@ The sync's predicates read columns of the record, so that a test says what a per
 never needs SQL of its own.
 """
 
+import atexit
 import json
 import tempfile
 import warnings
@@ -99,7 +100,9 @@ class Models:
 @cache
 def home_of(variant: str) -> Home:
     """The home that the sync of a variant is read from."""
-    root = Path(tempfile.mkdtemp(prefix="enlist-plan-"))
+    folder = tempfile.TemporaryDirectory(prefix="enlist-plan-")
+    atexit.register(folder.cleanup)
+    root = Path(folder.name)
     (root / "syncs").mkdir()
     (root / "connections.yaml").write_text(CONNECTIONS, encoding="utf-8")
     text = SYNC.replace(*VARIANTS[variant])

@@ -389,3 +389,32 @@ def event(kind: str, name: str, **more: Any) -> dict[str, Any]:
     place = {"connection": "chimp", "audience_id": "A1", "entity": None, "sync": "people", "scope": "account"}
     about = {"email_key": f"{name}@b.example", "event": kind, "reason": kind, "source": "provider", "note": None}
     return {**place, **about, "happened_at": None, **more}
+
+
+def test_of_two_pushes_within_one_second_the_later_one_is_known(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection
+) -> None:
+    """Whatever their ids: a push that was stopped and called again at once has its end, not its middle."""
+    for run, outcome in (("z", "failed"), ("y", "refused"), ("a", "applied")):
+        pushed(tmp_path, run, add("1", "ann"), outcome=outcome)
+    load.load(database, tmp_path)
+    told = rows(database, "select outcome from ledger.pushes order by happened_at")
+    assert [one["outcome"] for one in told] == ["failed", "refused", "applied"]
+
+
+def test_what_another_run_writes_while_a_journal_is_read_is_read_the_next_time(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed(tmp_path, "run", add("1", "ann"), outcome=None)
+    real = load._load_journals
+
+    def slowly(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+        real(connection, paths)
+        written = {"run_id": "run", "seq": 9, "written_at": clock.exact_text(clock.now())}
+        files.append(paths[0], [{**written, "line": "outcome", "change_id": "1", "outcome": "applied"}])
+
+    monkeypatch.setattr(load, "_load_journals", slowly)
+    load.load(database, tmp_path)
+    monkeypatch.setattr(load, "_load_journals", real)
+    assert load.load(database, tmp_path)
+    assert rows(database, "select outcome from ledger.pushes") == [{"outcome": "applied"}]
