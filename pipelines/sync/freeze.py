@@ -195,8 +195,12 @@ def _counts(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str) -> s
     sides = rows(
         connection,
         f"""
-        select count(*) filter (is_managed and is_present) as managed, count(*) filter (is_wanted) as wanted
-        from sync_{sync}.plan_state
+        select
+            (
+                select coalesce(sum(members), 0) from sync_{sync}.plan_standing
+                where standing = 'ours' and status <> 'archived'
+            ) as managed,
+            (select count(*) from sync_{sync}.map_wanted) as wanted,
         """,
     )[0]
     return safety.Counts(**{name: int(str(number)) for name, number in (touched | sides).items()})
@@ -251,7 +255,8 @@ def _grouped(
 
 def _calls(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str, traits: Traits) -> int:
     """How many calls the push will need: batched ops by the batch, those by label once for each name."""
-    present = int(connection.execute(f"select count(*) from sync_{sync}.plan_state where is_present").fetchall()[0][0])
+    query = f"select coalesce(sum(members), 0) from sync_{sync}.plan_standing where status <> 'archived'"
+    present = int(connection.execute(query).fetchall()[0][0])
     counted = rows(
         connection,
         """

@@ -73,13 +73,13 @@ objectors as (
 faced as (
     select
         touched.*,
-        coalesce(now.entity, touched.entity) as record_entity,
-        coalesce(now.contact_key, touched.contact_key) as record_key,
-        coalesce(now.any_owner, touched.owner) as any_owner,
-        now.status,
-        now.left_by,
-        now.provider_id,
-        now.member_email,
+        coalesce(wanted.entity, now.entity, touched.entity) as record_entity,
+        coalesce(wanted.contact_key, now.contact_key, touched.contact_key) as record_key,
+        coalesce(wanted.owner, now.any_owner, touched.owner) as any_owner,
+        members.status,
+        managed.left_by,
+        coalesce(members.provider_id, managed.provider_id) as provider_id,
+        members.email as member_email,
         extracted.fields as member_fields,
         coalesce(members.tags, []) as now_tags,
         coalesce(members.groups, []) as now_groups,
@@ -93,11 +93,12 @@ faced as (
             where objectors.entity = touched.entity and objectors.contact_key = touched.contact_key
         ) as has_said_no,
     from touched
-    left join sync_{sync}.plan_state as now using (email_key)
+    left join sync_{sync}.map_wanted as wanted using (email_key)
+    left join sync_{sync}.plan_state as now on touched.email_key = now.email_key
     left join sync_{sync}.stage_members as members on touched.email_key = members.email_key
     left join sync_{sync}.extract_members as extracted on members.provider_id = extracted.provider_id
     left join sync_{sync}.stage_managed as managed on touched.email_key = managed.email_key
-    left join sync_{sync}.plan_state as occupant on touched.old_email_key = occupant.email_key
+    left join sync_{sync}.stage_members as occupant on touched.old_email_key = occupant.email_key
 ),
 
 decided as (

@@ -132,6 +132,7 @@ select
     end as eligibility,
     newest,
     fields,
+    hash(fields) as fields_hash,
     secrets,
     tags,
     groups,

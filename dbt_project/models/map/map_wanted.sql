@@ -23,6 +23,7 @@ select
     records.contact_key,
     records.owner,
     records.fields,
+    records.fields_hash,
     records.secrets,
     {% for kind in ['tags', 'groups'] -%}
     {{ 'coalesce(labels.' ~ kind ~ ', records.' ~ kind ~ ')' if kind in var('merge') else 'records.' ~ kind }} as {{ kind }},

@@ -15,7 +15,6 @@ moved as (
     from {{ ref('plan_state') }} as state
     left join {{ ref('plan_renames') }} as renames on state.email_key = renames.email_key
     left join {{ ref('plan_renames') }} as moves_away on state.email_key = moves_away.old_email_key
-    where not state.is_settled
 ),
 
 -- How an unsubscribed or archived member left: by our own hand, or by another's.

@@ -1,6 +1,6 @@
 -- The three sides of the plan beside each other: what the CRM wants, what we sent and they kept, what they have now.
--- Nearly nobody changes from one day to the next. So what a side holds is compared here by its hash, and unpacked in
--- plan_members for those alone who are not settled. Nothing but this query ever sees the hashes.
+-- Nearly nobody changes from one day to the next. So all that a side holds is first compared by its hash, and looked at
+-- for those alone who are not settled by that. Nothing but this query ever sees the hashes.
 with
 -- An opt-out goes along when the person changes address; a bounce does not. The person is the record that had the
 -- address then: another one may have it now.
@@ -28,8 +28,44 @@ objections as (
     group by email_key
 ),
 
+-- Settled is who is wanted, ours, subscribed, and has just what the CRM wants. Keys and hashes only: this join is the
+-- one that sees everybody.
+unsettled as (
+    select coalesce(members.email_key, wanted.email_key, managed.email_key) as email_key
+    from (
+        select email_key, hash(fields_hash, tags, groups) as content, hash(entity, contact_key) as record
+        from {{ ref('map_wanted') }}
+    ) as wanted
+    full outer join (
+        select email_key, hash(fields_hash, tags, groups) as content, status = 'subscribed' as is_subscribed
+        from {{ ref('stage_members') }}
+    ) as members on wanted.email_key = members.email_key
+    full outer join (
+        select email_key, hash(entity, contact_key) as record, is_managed from {{ ref('stage_managed') }}
+    ) as managed on coalesce(members.email_key, wanted.email_key) = managed.email_key
+    where not coalesce(
+        members.is_subscribed
+        and managed.is_managed
+        and wanted.content = members.content
+        and wanted.record = managed.record,
+        false
+    )
+    union
+    select email_key from {{ ref('stage_suppressions') }}
+    union
+    select wanted.email_key from {{ ref('map_wanted') }} as wanted semi join followed using (entity, contact_key)
+),
+
 wanted as (
-    select * exclude (fields, secrets), hash(fields) as fields_hash from {{ ref('map_wanted') }}
+    select * exclude (fields, secrets) from {{ ref('map_wanted') }} semi join unsettled using (email_key)
+),
+
+members as (
+    select * from {{ ref('stage_members') }} semi join unsettled using (email_key)
+),
+
+managed as (
+    select * from {{ ref('stage_managed') }} semi join unsettled using (email_key)
 ),
 
 alike as (
@@ -56,7 +92,7 @@ alike as (
             and list_has_all(members.tags, wanted.tags)
             and list_has_all(members.groups, wanted.groups) as has_all_labels,
     from wanted
-    full outer join {{ ref('stage_members') }} as members on wanted.email_key = members.email_key
+    full outer join members on wanted.email_key = members.email_key
     cross join {{ ref('map_groups') }} as kinds
 ),
 
@@ -90,7 +126,7 @@ sides as (
             and list_has_all(alike.wanted_tags, (was_sent).tags)
             and list_has_all(alike.wanted_groups, (was_sent).groups)
         ), false) as is_as_wanted,
-    from {{ ref('stage_managed') }} as managed
+    from managed
     full outer join alike on managed.email_key = alike.email_key
 ),
 
@@ -101,10 +137,8 @@ leavers as (
         records.contact_key,
         records.eligibility,
         records.owner,
-    from {{ ref('stage_managed') }} as managed
-    anti join (
-        select email_key from {{ ref('map_records') }} anti join objections using (email_key) where eligibility = 'wanted'
-    ) as wanted using (email_key)
+    from managed
+    anti join wanted using (email_key)
     inner join {{ ref('map_records') }} as records using (entity, contact_key)
 ),
 
@@ -137,12 +171,14 @@ select
         else leavers.eligibility
     end as leaving_because,
     coalesce(suppressed.owner, leavers.owner, objections.owner) as any_owner,
+from suppressed
+left join leavers on suppressed.email_key = leavers.email_key
+left join objections on suppressed.email_key = objections.email_key
+where not (
     suppressed.is_as_wanted
     and suppressed.is_managed
     and suppressed.status = 'subscribed'
     and suppressed.suppressed_by is null
     and not suppressed.is_intruder
-    and not suppressed.is_handed_over as is_settled,
-from suppressed
-left join leavers on suppressed.email_key = leavers.email_key
-left join objections on suppressed.email_key = objections.email_key
+    and not suppressed.is_handed_over
+)

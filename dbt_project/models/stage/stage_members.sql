@@ -1,7 +1,10 @@
 -- The fields themselves stay where they were landed: they are most of what is known of a member, and nearly nobody's
 -- are looked at.
 with source as (
-    select members.*, addresses.email_key
+    select
+        members.* exclude (fields),
+        hash(members.fields) as fields_hash,
+        addresses.email_key,
     from {{ source('sync', 'extract_members') }} as members
     inner join {{ source('quality', 'addresses') }} as addresses on members.email = addresses.address
 ),
@@ -28,7 +31,7 @@ select
     source.email,
     source.provider_id,
     source.status,
-    hash(source.fields) as fields_hash,
+    source.fields_hash,
     list_sort(from_json(source.tags, '["VARCHAR"]')) as tags,
     list_sort(from_json(source.groups, '["VARCHAR"]')) as groups,
     nullif(source.opt_out_reason, '') as opt_out_reason,
