@@ -96,17 +96,33 @@ records as (
     {%- endfor %}
 ),
 
+-- Nearly every address is right as written and its own key. Of those nothing more is carried through the join, which at
+-- millions of records has to fit into memory; about the others there is more to say.
+plain as (
+    select address, nullif(email_key, address) as other_key
+    from {{ source('quality', 'addresses') }}
+    where verdict = 'ok' and cleaned = address and rule is null
+),
+
+remarked as (
+    select * from {{ source('quality', 'addresses') }}
+    where not coalesce(verdict = 'ok' and cleaned = address and rule is null, false)
+),
+
 judged as (
     select
         records.*,
-        addresses.email_key,
-        coalesce(addresses.cleaned, addresses.email_key) as email,
-        coalesce(addresses.verdict, 'missing') as verdict,
-        case when addresses.address is null then 'missing' else addresses.rule end as rule,
-        case when addresses.address is null then 'The record has no address.' else addresses.detail end as detail,
-        addresses.suggestion,
+        case when plain.address is not null then coalesce(plain.other_key, plain.address) else remarked.email_key end
+            as email_key,
+        coalesce(plain.address, remarked.cleaned, remarked.email_key) as email,
+        case when plain.address is not null then 'ok' else coalesce(remarked.verdict, 'missing') end as verdict,
+        case when coalesce(plain.address, remarked.address) is null then 'missing' else remarked.rule end as rule,
+        case when coalesce(plain.address, remarked.address) is null then 'The record has no address.' else remarked.detail end
+            as detail,
+        remarked.suggestion,
     from records
-    left join {{ source('quality', 'addresses') }} as addresses on records.address = addresses.address
+    left join plain on records.address = plain.address
+    left join remarked on records.address = remarked.address
 )
 
 select

@@ -1,12 +1,14 @@
 -- The fields themselves stay where they were landed: they are most of what is known of a member, and nearly nobody's
--- are looked at.
+-- are looked at. Nor is a key carried through the join that is the address as written.
 with source as (
     select
         members.* exclude (fields),
         hash(members.fields) as fields_hash,
-        addresses.email_key,
+        coalesce(addresses.other_key, members.email) as email_key,
     from {{ source('sync', 'extract_members') }} as members
-    inner join {{ source('quality', 'addresses') }} as addresses on members.email = addresses.address
+    inner join (
+        select address, nullif(email_key, address) as other_key from {{ source('quality', 'addresses') }}
+    ) as addresses on members.email = addresses.address
 ),
 
 -- Two members with one address are rare, so that only they are put in order and not everybody.
