@@ -4,7 +4,10 @@ files.py     append and read lines, fsynced
 journal.py   one file per push run: what is about to be sent, and what became of it
 consent.py   opt-outs, bounces and complaints that audiences show
 blocks.py    blocks and releases by hand
+reactions.py complaints and soft bounces that campaigns show
+objectors.py which CRM records had an address when it said no
 pins.py      which account and audience a sync was resolved to
+claims.py    which home of this machine an audience belongs to
 load.py      files to tables, idempotently; the warehouse may be deleted at any time
 
 Does not belong here: deciding whom to mail (dbt's plan models), sending (sync/push.py).

@@ -18,6 +18,7 @@ from typing import Any
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.errors import EnlistError, Interrupted, ProviderError, StalePlan, UnsafePlan
+from pipelines.ledger import claims
 from pipelines.ledger import load as ledger
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Provider
@@ -164,12 +165,19 @@ class Push:
     def _fields_now(self, plan: Plan) -> stale.Fields:
         """The merge fields that the sync names, as they are now; raises `StalePlan` when they or the account moved."""
         account = self.provider.account()
+        self._claim(plan, account.account_id)
         name_fields(self.home, self.warehouse, self.provider, self.sync, plan.audience_id)
         fields = stale.named(self.provider.merge_fields(plan.audience_id), self.sync.field_names)
         with self.warehouse.open() as connection:
             extracted = stale.named_fields(connection, self.sync)
         stale.raise_if_elsewhere(plan, account, fields, extracted)
         return fields
+
+    def _claim(self, plan: Plan, account_id: str) -> None:
+        """Nobody can be reached through the sandbox: its audiences may have as many homes as they like."""
+        connection = self.home.connection(plan.connection)
+        if not connection.is_loopback():
+            claims.claim(self.home.root, self.sync.sync, connection.kind, account_id, plan.audience_id)
 
     def _raise_if_too_many(self, plan: Plan, moved: Mapping[str, str], planned: int) -> None:
         if stale.too_many_moved(len(moved), planned, self.sync.safety.floor):

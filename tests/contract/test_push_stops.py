@@ -4,6 +4,7 @@ Belongs here: real processes, their exit codes and last words, held against the 
 (test_push_kills.py), faults that pass (test_mailchimp_faults.py).
 """
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from mailchimp_push_judge import Stage, settle, settled, staged
 from mailchimp_push_world import Person, PushWorld
 from push_world import wait_until
 
+from pipelines.errors import ConfigError
 from pipelines.sync import plans
 
 SCRIPT = Path(__file__).with_name("mailchimp_push_world.py")
@@ -147,3 +149,22 @@ def forget(stage: Stage) -> None:
     with stage.world.warehouse.open() as connection:
         for table in ("files", "runs", "pushes", "members"):
             connection.execute(f"delete from ledger.{table}")
+
+
+def test_a_copied_home_does_not_send_beside_its_original(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Design, section 2: a second home on the same audience stops the push; when the first gives it up it may go on."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(type(stage.world.settings()), "is_loopback", lambda self: False)  # the sandbox claims nothing
+    original = stage.world.home.root
+    copy = PushWorld(Path(shutil.copytree(original, tmp_path / "copy")))
+    with stage.world.provider() as provider:
+        stage.world.push(provider, "original", limit=2)
+        added = there(stage)
+        with pytest.raises(ConfigError, match="belongs to another home"):
+            copy.push(provider, "copy", limit=2)
+        assert there(stage) == added == 1  # the other of the two is refused
+        (original / "syncs" / "people.yaml").unlink()
+        copy.push(provider, "copy", limit=5)
+        assert there(stage) > added
