@@ -9,6 +9,7 @@ defaults, so that an account that behaves differently needs no new release.
 
 import codecs
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
@@ -22,14 +23,14 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 RatePerSecond = Annotated[float, Field(gt=0)]
 
 
-class ConnectionBase(Strict):
+class ConnectionBase(Strict, ABC):
     """What every connection answers about itself."""
 
     is_provider: ClassVar[bool] = False
 
+    @abstractmethod
     def is_loopback(self) -> bool:
         """Whether nothing of it can reach another machine."""
-        raise NotImplementedError
 
     def public_parts(self) -> dict[str, Any]:
         """JSON-ready settings with every secret masked, for the configuration hash."""
@@ -50,7 +51,8 @@ class HttpSettings(ConnectionBase):
 class CrmSettings(ConnectionBase):
     """What every CRM connection has."""
 
-    can_write_back: ClassVar[bool] = True
+    # What can be written to such a CRM: "set" fields, "note", "event". The rest is handed out as work for a person.
+    writes: ClassVar[frozenset[str]] = frozenset()
 
     max_age: Duration | None = Field(
         default=None, description="Reuse the last extract while it is younger, such as 6h."
@@ -133,8 +135,6 @@ class FileEntity(Strict):
 class FileConnection(CrmSettings):
     """Files that a CRM exports."""
 
-    can_write_back: ClassVar[bool] = False
-
     kind: Literal["file"] = Field(description="Files: csv, xlsx, json, ndjson, parquet.")
     settle: Duration = Field(
         default=timedelta(seconds=2),
@@ -161,6 +161,8 @@ class VtigerEntity(Strict):
 
 class VtigerConnection(CrmSettings, HttpSettings):
     """Vtiger CRM, by webservice.php or the Cloud's REST API."""
+
+    writes: ClassVar[frozenset[str]] = frozenset({"set", "note", "event"})
 
     kind: Literal["vtiger"] = Field(description="Vtiger CRM.")
     url: Url = Field(description="Root of the installation; the paths are ours.")
@@ -204,6 +206,8 @@ class IterasEntity(Strict):
 
 class IterasConnection(CrmSettings, HttpSettings):
     """Iteras, subscriptions and memberships. What its vendor does not document is a key here."""
+
+    writes: ClassVar[frozenset[str]] = frozenset({"set"})
 
     kind: Literal["iteras"] = Field(description="Iteras.")
     url: Url = Field(default="https://app.iteras.dk", description="Root of the host; the paths are ours.")
@@ -278,9 +282,9 @@ class ProviderSettings(HttpSettings):
     )
 
     @property
+    @abstractmethod
     def root_url(self) -> str:
         """Root of the host that is really called."""
-        raise NotImplementedError
 
     def is_loopback(self) -> bool:
         """Whether calls stay on this machine."""

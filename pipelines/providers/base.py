@@ -265,7 +265,7 @@ class Traits:
     a call usually takes, for the minutes that a plan predicts. What batches cost beyond that: up to `few` changes of an
     op go one by one all the same, a batch takes `calls_per_batch`, and after the batches of an op the members are read
     back `read_back_page` to a call. `by_label` are the ops whose batches are of one tag or group each.
-    `counts_members`: all who changed since a moment can be read, whatever changed, and `tally` tells who must be there.
+    `max_groups` is how many an audience may have, `max_value_length` the UTF-16 units after which any value is cut.
     `makes_fields`: merge fields can be made through the API. `corrects_totals`: a campaign's totals that shrink are
     put right, where other providers have forgotten some of what happened.
     """
@@ -282,7 +282,8 @@ class Traits:
     calls_per_batch: int = 1
     read_back_page: int | None = None
     by_label: frozenset[Op] = frozenset({"tag", "untag"})
-    counts_members: bool = False
+    max_groups: int | None = None
+    max_value_length: int | None = None
     makes_fields: bool = True
     corrects_totals: bool = False
 
@@ -348,9 +349,9 @@ class Provider(ABC):
         """Pages of the members with these ids; None where that takes more calls than reading all of them."""
         return None
 
-    def tally(self, audience_id: str) -> Tally:
-        """What a read of changes is held against; only where `traits.counts_members`."""
-        raise NotImplementedError
+    def objections(self, audience_id: str) -> Collection[str]:
+        """Addresses that said no in other audiences of the account, where that forbids adding them to this one."""
+        return ()
 
     @abstractmethod
     def create_audience(self, name: str, data: "NewAudience") -> Audience:
@@ -399,3 +400,11 @@ class Provider(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of connections."""
+
+
+class CountingProvider(Provider):
+    """A provider that can read all who changed since a moment, whatever changed, and count who must be there then."""
+
+    @abstractmethod
+    def tally(self, audience_id: str) -> Tally:
+        """What a read of changes is held against."""

@@ -1,10 +1,11 @@
-"""Many rows over many calls: split where one row spoils a call, side by side, given up early when nothing answers.
+"""Many rows over many calls: in chunks, halved where one row spoils a call, side by side, ended when nothing answers.
 
 Belongs here: keeping what was answered when a later call fails. Does not: bodies and outcomes (writing.py).
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Protocol, TypeGuard, TypeVar
 
 from pipelines.errors import ProviderError
@@ -15,6 +16,13 @@ SPOILED = frozenset({400, 413})  # the call as a whole is refused, perhaps for o
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def chunks(rows: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
+    """Rows in tuples of `size`, the last one shorter."""
+    iterator = iter(rows)
+    while chunk := tuple(islice(iterator, size)):
+        yield chunk
 
 
 class InOrder(Protocol):

@@ -3,8 +3,9 @@
     server.py      the one HTTP server, its own pages (/, /sandbox/...), starting and stopping
     http.py        what a simulator gets and gives: a call, an answer, the gate with faults and connection limit
     faults.py      faults that a rehearsal switches on, and the counts of calls
+    simulator.py   what all simulators have in common; state.py: what they keep; switches.py: how they are turned
     documents.py   the state of a simulator in one SQLite file, and its own history
-    backstage.py   the envelope of the server's own pages
+    backstage.py   the envelope of the server's own pages; watching.py: those that every simulator has
     clock.py       the time as the simulators see it
     people.py      what recipients do after a send; pages.py: the links of a mail
     mailchimp/     Mailchimp Marketing API 3.0

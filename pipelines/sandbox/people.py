@@ -6,9 +6,9 @@ the same way. Does not: what follows for the member (each simulator's acts.py).
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from pipelines.sandbox.clock import stamp
 
@@ -35,17 +35,22 @@ class Habits:
     span_seconds: int = 3600
 
 
-class Reactions(Protocol):
-    """What one recipient does with one campaign, as a simulator keeps it; "" and empty lists for nothing."""
+@dataclass(kw_only=True)
+class Reactions:
+    """What one recipient does with one campaign, also what has yet to happen; "" and empty lists for nothing.
 
-    bounce: str
-    bounced_at: str
-    opens: list[dict[str, Any]]
-    clicks: list[dict[str, Any]]
-    opted_out_at: str
-    opt_out_reason: str
-    complained_at: str
-    due: list[list[str]]
+    opens [{at, proxy, ip}]; clicks [{at, link_id, ip}]; `due` [[at, "bounce" | "opt_out" | "complaint"]] has not yet
+    changed the recipient.
+    """
+
+    bounce: str = ""
+    bounced_at: str = ""
+    opens: list[dict[str, Any]] = field(default_factory=list)
+    clicks: list[dict[str, Any]] = field(default_factory=list)
+    opted_out_at: str = ""
+    opt_out_reason: str = ""
+    complained_at: str = ""
+    due: list[list[str]] = field(default_factory=list)
 
 
 class Dice:

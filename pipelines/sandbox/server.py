@@ -25,6 +25,7 @@ import requests
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipelines.errors import ConfigError, EnlistError
@@ -167,20 +168,7 @@ class Sandbox:
         mailup = [*mailup_admin.admin_routes(self.mailup), mailup_routes.mount(self.mailup)]
         vtiger = [*vtiger_admin.admin_routes(self.vtiger), vtiger_routes.mount(self.vtiger)]
         iteras = [*iteras_admin.admin_routes(self.iteras), iteras_routes.mount(self.iteras)]
-        config = uvicorn.Config(
-            Starlette(routes=[*self._pages(), *mailchimp, *mailup, *vtiger, *iteras]),
-            http=DroppableProtocol,
-            loop="asyncio",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=0,
-            timeout_keep_alive=30,
-        )
-        self._server = Server(config)
+        self._server = server_of(Starlette(routes=[*self._pages(), *mailchimp, *mailup, *vtiger, *iteras]))
 
     def _open_simulators(self) -> None:
         folder, seed, clock = self._folder, self._seed, self.clock
@@ -219,6 +207,24 @@ class Sandbox:
             page("/sandbox/reset", reset, ("POST",)),
             page("/sandbox/clock", clock, ("GET", "POST")),
         ]
+
+
+def server_of(application: ASGIApp) -> Server:
+    """A quiet server of HTTP/1.1 for the application, not started yet."""
+    config = uvicorn.Config(
+        application,
+        http=DroppableProtocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=0,
+        timeout_keep_alive=30,
+    )
+    return Server(config)
 
 
 def listen(port: int) -> socket.socket:

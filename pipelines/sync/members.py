@@ -25,7 +25,7 @@ from pipelines.config import Home, SyncConfig
 from pipelines.config.connections import ProviderSettings
 from pipelines.landing import Landed, land
 from pipelines.ledger import load as ledger
-from pipelines.providers.base import Audience, Group, Member, MergeField, Provider, Tally
+from pipelines.providers.base import Audience, CountingProvider, Group, Member, MergeField, Provider, Tally
 from pipelines.providers.secrets import conceal
 from pipelines.sync.stale import provider_time
 from pipelines.warehouse import Warehouse, has_table
@@ -76,6 +76,7 @@ class Read:
 
 @dataclass(frozen=True)
 class _Last:
+    provider: CountingProvider
     read_at: datetime
     whole_at: datetime
 
@@ -126,14 +127,14 @@ class Members:
         every = connection.full_read_every if isinstance(connection, ProviderSettings) else None
         if every is None:
             return None, "full_read_every is null"
-        if not self._provider.traits.counts_members:
+        if not isinstance(self._provider, CountingProvider):
             return None, "the provider can't count its members"
         found = database.execute(
             "select basis, read_at, whole_at from extract.member_reads where sync = ?", [self._sync.sync]
         ).fetchone()
         if found is None or not has_table(database, f"sync_{self._sync.sync}", "extract_members"):
             return None, "it is the first read"
-        last = _Last(*found[1:])
+        last = _Last(self._provider, *found[1:])
         if found[0] != basis:
             return None, "fields or groups changed"
         if not now - every < last.whole_at <= last.read_at <= now:
@@ -147,7 +148,7 @@ class Members:
         """Those kept with those who changed; None where the provider's numbers are others."""
         for _ in range(TRIES):
             landed = self._land("changed_members", known, provider_time(last.read_at - OVERLAP))
-            tally = self._provider.tally(self._audience.audience_id)
+            tally = last.provider.tally(self._audience.audience_id)
             relation = _merged(self._sync, landed)
             with self._warehouse.open() as database:
                 if _agrees(database, relation, tally):

@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,7 +23,7 @@ from pipelines.sandbox.clock import real_clock
 from pipelines.sandbox.mailchimp.routes import mount
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
 from pipelines.sandbox.mailchimp.switches import Switches
-from pipelines.sandbox.server import HOST, SEED, DroppableProtocol, Server, listen
+from pipelines.sandbox.server import HOST, SEED, listen, server_of
 
 SECONDS_A_CALL = 0.030
 SECONDS_A_MEMBER = 0.002
@@ -100,21 +99,11 @@ def serve(folder: Path) -> None:
     socket = listen(0)
     url = f"http://{HOST}:{socket.getsockname()[1]}"
     mailchimp = Mailchimp(folder, SEED, real_clock, Switches(), f"{url}/mailchimp")
-    config = uvicorn.Config(
-        Pace(Starlette(routes=[mount(mailchimp)])),
-        http=DroppableProtocol,
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        timeout_graceful_shutdown=0,
-    )
+    server = server_of(Pace(Starlette(routes=[mount(mailchimp)])))
     sys.stdout.write(f"{url}\n")
     sys.stdout.flush()
     try:
-        Server(config).run(sockets=[socket])
+        server.run(sockets=[socket])
     finally:
         mailchimp.close()
 

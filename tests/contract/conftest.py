@@ -7,6 +7,7 @@ import pytest
 from iteras_simulator_caller import IterasCaller
 from mailchimp_simulator_caller import Caller
 from mailup_simulator_caller import MailupCaller
+from mailup_world import MailupWorld
 from vtiger_simulator_caller import VtigerCaller
 
 from pipelines.sandbox.iteras.simulator import Iteras
@@ -57,6 +58,14 @@ def mailup_simulator_call(mailup_simulator: Mailup) -> Iterator[MailupCaller]:
     mailup_simulator.turn(calls_per_second=0)
     with MailupCaller(mailup_simulator) as caller:
         yield caller
+
+
+@pytest.fixture
+def mailup(mailup_simulator: Mailup, tmp_path: Path) -> Iterator[MailupWorld]:
+    """An account of that simulator, with a provider on it."""
+    world = MailupWorld(mailup_simulator, tmp_path)
+    yield world
+    world.close()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from mailchimp_push_world import (
     furnish,
     groups_of,
     lay_out,
-    live_until_now,
     wanted,
 )
 from push_world import Columns, Person, copied
@@ -56,7 +56,12 @@ def prepare(root: Path, people: tuple[Person, ...] = EVERYBODY, batch_size: int 
     with Sandbox(root / "sandbox", port=0) as sandbox:
         lay_out(root / "home", sandbox.url, batch_size)
         furnish(sandbox.mailchimp.url, sandbox.mailchimp.list_id)
-        plan = live_until_now(PushWorld(root / "home"), sandbox.mailchimp, people)
+        act = partial(sandbox.mailchimp.act, sandbox.mailchimp.list_id)
+        for person in people:
+            if person.role == "forgotten":
+                act(person.last_address, "add_by_hand")
+                act(person.last_address, "delete_by_hand")
+        plan = PushWorld(root / "home").live_until_now(people, act)
         return plan, int(sandbox.url.rpartition(":")[2])
 
 

@@ -7,7 +7,7 @@ Run as a script (HOME RUN_ID) it pushes the newest plan of that home, so that a 
 """
 
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +19,6 @@ from push_world import Refusers, Role, plan_models, push_as_a_run
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.sandbox.mailchimp.seeding import API_KEY
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
-from pipelines.sync.plans import Plan
 
 BATCH = 200
 MERGE_FIELDS = {"BORN": "date", "SCORE": "number", "NOTE": "text", "PURL": "url"}
@@ -109,29 +108,6 @@ def furnish(url: str, list_id: str) -> None:
         category = post("interest-categories", title="Interests", type="checkboxes")["id"]
         for name in GROUPS:
             post(f"interest-categories/{category}/interests", name=name)
-
-
-def live_until_now(world: PushWorld, mailchimp: Mailchimp, people: Collection[push_world.Person] = EVERYBODY) -> Plan:
-    """Let the past of the sync happen, up to a frozen plan and the opt-outs that came after it."""
-    act, audience = mailchimp.act, mailchimp.list_id
-    for person in people:
-        if person.role == "forgotten":
-            act(audience, person.last_address, "add_by_hand")
-            act(audience, person.last_address, "delete_by_hand")
-    past = {person: ROLES[person.role].before for person in people}
-    world.write_crm(past)
-    world.run("past-1", reads_crm=True)
-    away = {person: {"Flag": "Nee"} for person in people if person.role == "returning"}
-    world.write_crm({**past, **away})
-    world.run("past-2", reads_crm=True)
-    world.write_crm({person: ROLES[person.role].after for person in people})
-    plan = world.plan(reads_crm=True)
-    for person in people:
-        if person.is_opted_out:
-            if ROLES[person.role].before is None:
-                act(audience, person.addresses[0], "add_by_hand")
-            act(audience, person.addresses[0], "opt_out")
-    return plan
 
 
 def groups_of(mailchimp: Mailchimp) -> dict[str, str]:

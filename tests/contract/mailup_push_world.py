@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -177,18 +178,7 @@ def prepare(root: Path, people: Collection[push_world.Person] = EVERYBODY) -> tu
         lay_out(root / "home", sandbox.url)
         world, mailup = PushWorld(root / "home"), sandbox.mailup
         mailup.add_recipients(mailup.list_id, [{"Email": one, "Name": ""} for one in STRANGERS])
-        past = {person: person.roles[person.role].before for person in people}
-        world.write_crm(past)
-        world.run("past-1", reads_crm=True)
-        world.write_crm({**past, **{person: {"Flag": "Nee"} for person in people if person.role == "returning"}})
-        world.run("past-2", reads_crm=True)
-        world.write_crm({person: person.roles[person.role].after for person in people})
-        plan = world.plan(reads_crm=True)
-        for person in people:
-            if person.is_opted_out:
-                if person.roles[person.role].before is None:
-                    mailup.act(mailup.list_id, person.addresses[0], "add_by_hand")
-                mailup.act(mailup.list_id, person.addresses[0], "opt_out")
+        plan = world.live_until_now(people, partial(mailup.act, mailup.list_id))
         return plan, int(sandbox.url.rpartition(":")[2])
 
 

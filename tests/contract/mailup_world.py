@@ -3,6 +3,7 @@
 Belongs here: opening the provider, sending changes, what may be done behind its back. Does not: facts (the tests).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +18,8 @@ from pipelines.sandbox.http import Answer, Call
 from pipelines.sandbox.mailup.simulator import Mailup
 
 FIELD = "nome"
+MARIO = "mario.fonte@giornale.example"  # unsubscribed since the beginning
+PLACED = 12  # people who are in a fresh list
 LOGIN: Mapping[str, Any] = {
     "username": Mailup.username,
     "password": Mailup.password,
@@ -156,6 +159,11 @@ def unsubscribe(member: Member) -> Change:
     return change(
         "unsubscribe", member.email, {"status": member.status}, {"status": "unsubscribed"}, member.provider_id
     )
+
+
+def told(outcomes: Mapping[str, Outcome]) -> Counter[str]:
+    """How many rows had which code, or outcome where there is none."""
+    return Counter(outcome.code or outcome.outcome for outcome in outcomes.values())
 
 
 def people(count: int, start: int = 0) -> list[str]:

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ class Person:
         return tuple(found)
 
 
-class World(Generic[Kind]):
+class World(ABC, Generic[Kind]):
     """The home below `root`, already laid out, whose one sync is called people."""
 
     kind: type[Kind]
@@ -128,9 +129,9 @@ class World(Generic[Kind]):
         self.sync = self.home.sync("people")
         self.warehouse = Warehouse(self.home)
 
+    @abstractmethod
     def models(self) -> Mapping[str, str]:
         """The sync's models in their order, compiled."""
-        raise NotImplementedError
 
     def settings(self) -> Any:
         """The connection as the provider gets it."""
@@ -182,6 +183,25 @@ class World(Generic[Kind]):
         self.plan(reads_crm=reads_crm)
         with self.provider(patience) as provider:
             return self.push(provider, run_id)
+
+    def live_until_now(self, people: Collection[Person], act: Callable[[str, str], object]) -> Plan:
+        """Let the past of the sync happen, up to a frozen plan and the opt-outs that came after it.
+
+        `act` lets the person with an address do something at the provider.
+        """
+        past = {person: person.roles[person.role].before for person in people}
+        self.write_crm(past)
+        self.run("past-1", reads_crm=True)
+        self.write_crm({**past, **{person: {"Flag": "Nee"} for person in people if person.role == "returning"}})
+        self.run("past-2", reads_crm=True)
+        self.write_crm({person: person.roles[person.role].after for person in people})
+        plan = self.plan(reads_crm=True)
+        for person in people:
+            if person.is_opted_out:
+                if person.roles[person.role].before is None:
+                    act(person.addresses[0], "add_by_hand")
+                act(person.addresses[0], "opt_out")
+        return plan
 
     def write_crm(
         self,

@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -222,10 +222,34 @@ class Postgres(_Written):
         self.write()
 
 
-class VtigerWorld(World):
+class _Simulated(World):
+    """A world that is a simulator."""
+
+    simulator: Vtiger | Iteras
+
+    @abstractmethod
+    def put(self, names: tuple[str, ...]) -> Iterable[str]:
+        """Put new records there; their keys."""
+
+    def add(self, *names: str) -> list[str]:
+        keys = list(self.put(names))
+        self.people |= dict(zip(keys, names, strict=True))
+        return keys
+
+    def change(self, key: str, name: str) -> None:
+        self.simulator.edit(key, **{self.column: name})
+        self.people[key] = name
+
+    def remove(self, key: str) -> None:
+        self.simulator.delete(key)
+        del self.people[key]
+
+
+class VtigerWorld(_Simulated):
     """The simulator; broken is a server that dies with an empty 500 in the middle of a query."""
 
     key, column = "id", "lastname"
+    simulator: Vtiger
 
     def __init__(self, home: Path, simulator: Vtiger) -> None:
         super().__init__(home)
@@ -241,19 +265,8 @@ class VtigerWorld(World):
             "entities": {"people": {"module": "Leads"}},
         }
 
-    def add(self, *names: str) -> list[str]:
-        rows = [{"lastname": name, "assigned_user_id": "19x1"} for name in names]
-        keys = list(self.simulator.add_records("Leads", rows))
-        self.people |= dict(zip(keys, names, strict=True))
-        return keys
-
-    def change(self, key: str, name: str) -> None:
-        self.simulator.edit(key, lastname=name)
-        self.people[key] = name
-
-    def remove(self, key: str) -> None:
-        self.simulator.delete(key)
-        del self.people[key]
+    def put(self, names: tuple[str, ...]) -> Iterable[str]:
+        return self.simulator.add_records("Leads", [{"lastname": name, "assigned_user_id": "19x1"} for name in names])
 
     @contextmanager
     def broken(self) -> Iterator[None]:
@@ -262,10 +275,11 @@ class VtigerWorld(World):
         yield
 
 
-class IterasWorld(World):
+class IterasWorld(_Simulated):
     """The simulator with one of its ways of paging; broken is an answer that is cut off."""
 
     key, column = "id", "name"
+    simulator: Iteras
 
     def __init__(self, home: Path, simulator: Iteras, paging: str) -> None:
         super().__init__(home)
@@ -292,18 +306,8 @@ class IterasWorld(World):
             **ways[self.paging],
         }
 
-    def add(self, *names: str) -> list[str]:
-        keys = [str(key) for key in self.simulator.add_customers({"data": {"name": name}} for name in names)]
-        self.people |= dict(zip(keys, names, strict=True))
-        return keys
-
-    def change(self, key: str, name: str) -> None:
-        self.simulator.edit(key, name=name)
-        self.people[key] = name
-
-    def remove(self, key: str) -> None:
-        self.simulator.delete(key)
-        del self.people[key]
+    def put(self, names: tuple[str, ...]) -> Iterable[str]:
+        return self.simulator.add_customers({"data": {"name": name}} for name in names)
 
     @contextmanager
     def broken(self) -> Iterator[None]:

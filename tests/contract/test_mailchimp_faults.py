@@ -9,33 +9,17 @@ retries (tests/unit).
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mailchimp_push_judge import Stage, assert_converged, assert_remembered, documents_of, prepare, staged
+from mailchimp_push_judge import Meanwhile, Stage, assert_converged, assert_remembered, documents_of, prepare, staged
 from mailchimp_push_world import EVERYBODY, PushWorld, furnish, lay_out
-from push_troubles import (
-    DROP,
-    EMPTY,
-    FOR_EVER,
-    TRUNCATED,
-    Passing,
-    Trouble,
-    end_outage,
-    html,
-    late,
-    once,
-    problem,
-    start,
-)
+from push_troubles import EMPTY, FOR_EVER, TRUNCATED, Passing, Stop, Trouble, break_off, finish, late, slow, usual
 from push_world import is_finished, wait_until
 
 from pipelines.errors import TransientError
-from pipelines.providers.base import Batch, Outcome
-from pipelines.providers.http import Patience
-from pipelines.providers.mailchimp.provider import MailchimpProvider
+from pipelines.providers.base import Batch
 from pipelines.sandbox.server import Sandbox
 from pipelines.sync import plans
 
@@ -56,32 +40,20 @@ PASSING: tuple[Passing, ...] = (
     ("POST", SEGMENT, 0, 1, False),
     ("POST", SEGMENT, 2, 1, True),
 )
+STOPS: dict[str, Stop] = {
+    "overloaded": ("PUT", MEMBER, 20),
+    "blocked": ("PUT", MEMBER, 0),
+    "dropped_before": ("POST", SEGMENT, 1),
+    "dropped_after": ("DELETE", MEMBER, 30),
+}
 TROUBLES = (
-    Trouble(
-        "overloaded",
-        (problem(429), problem(500), problem(503)),
-        ("PUT", MEMBER, 20),
-        outage={**problem(503), "applied": True},
-        passing=PASSING,
-    ),
-    Trouble("blocked", (html(403), html(503)), ("PUT", MEMBER, 0), outage=html(403), passing=PASSING, is_outright=True),
-    Trouble("dropped_before", (DROP,), ("POST", SEGMENT, 1), outage=DROP, passing=PASSING, is_outright=True),
-    Trouble("dropped_after", (DROP,), ("DELETE", MEMBER, 30), outage={**DROP, "applied": True}, passing=PASSING),
+    *usual(PASSING, STOPS),
     Trouble(
         "no_document", (TRUNCATED, EMPTY), ("POST", AUDIENCE, 4), outage={**EMPTY, "applied": True}, passing=PASSING
     ),
-    Trouble(
-        "slow",
-        (late(550),),
-        ("POST", AUDIENCE, 5),
-        outage=late(550),
-        passing=once(PASSING),
-        # Slower than the time-out only where one call runs at a time: the simulator counts a connection, as Mailchimp
-        # does, until its own work is done, also when the caller went away. Our own time-out is longer than that work.
-        side_by_side=late(300),
-        parallel=frozenset({MEMBER}),
-        patience=Patience(read_timeout=0.4, max_attempts=3, wait=lambda seconds: time.sleep(0.2)),
-    ),
+    # Slower than the time-out only where one call runs at a time: the simulator counts a connection, as Mailchimp does,
+    # until its own work is done, also when the caller went away. Our own time-out is longer than that work.
+    slow(PASSING, ("POST", AUDIENCE, 5), side_by_side=late(300), parallel=frozenset({MEMBER})),
 )
 
 
@@ -102,25 +74,10 @@ def stage(prepared: tuple[Path, int], tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name)
 def test_one_run_after_a_fault_everything_is_as_wanted(stage: Stage, trouble: Trouble) -> None:
-    start(stage.mailchimp, trouble)
-    with stage.world.provider(trouble.patience) as provider:
-        assert not is_finished(stage.world, provider, "now-1")
-    end_outage(stage.mailchimp)
-    result = stage.world.run("now-2", patience=trouble.patience)
-    assert not stage.mailchimp.faults.waiting(), "each was met"
-    assert result.outcomes["failed"] == 0
+    break_off(stage.world, stage.mailchimp, trouble)
+    finish(stage.world, stage.mailchimp, trouble)
     assert_converged(stage)
     assert_remembered(stage)
-
-
-class Meanwhile(MailchimpProvider):
-    """An account in whose audience people say no while the push goes on: `acts` is called before each batch."""
-
-    acts: Callable[[Batch], None]
-
-    def send(self, audience_id: str, batch: Batch) -> Sequence[Outcome]:
-        self.acts(batch)
-        return super().send(audience_id, batch)
 
 
 def test_who_says_no_in_the_middle_of_a_push_is_not_subscribed(stage: Stage) -> None:
@@ -141,7 +98,7 @@ def test_who_says_no_in_the_middle_of_a_push_is_not_subscribed(stage: Stage) -> 
                 stage.mailchimp.act(stage.mailchimp.list_id, address, "opt_out")
 
     with stage.world.provider_of(Meanwhile) as provider:
-        provider.acts = say_no
+        provider.before = say_no
         stage.world.push(provider, "now-1")
     assert len(said) == len(late)
     stage.world.run("now-2")

@@ -6,7 +6,6 @@ Belongs here: when a read of changes will do, and what it must never miss. Does 
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from mailchimp_push_world import EVERYBODY, PushWorld, furnish, lay_out
 from pipelines.errors import TransientError
 from pipelines.landing import last_landing
 from pipelines.providers.http import Patience
-from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.sandbox.server import Sandbox
 from pipelines.sync.audience import Extracted, load_audience
 from pipelines.warehouse import rows
@@ -191,13 +189,6 @@ def test_all_are_read_again_after_the_time_set_and_always_without_one(
     assert reader.extract().why is None
     edit(reader, "connections.yaml", "kind: mailchimp", "kind: mailchimp, full_read_every: null")
     assert reader.extract(PushWorld(reader.world.home.root)).why == "full_read_every is null"
-
-
-def test_a_provider_that_does_not_count_is_read_as_a_whole_each_time(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(MailchimpProvider, "traits", replace(MailchimpProvider.traits, counts_members=False))
-    assert reader.extract().why == "the provider can't count its members"
 
 
 def test_a_clock_that_was_put_back_reads_all(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

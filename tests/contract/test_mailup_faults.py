@@ -5,7 +5,6 @@ Our journal is no witness; only what the ledger remembers of opt-outs that we pa
 Does not: the people and the verdict (mailup_push_world.py), one call and its retries (tests/unit).
 """
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +12,9 @@ from pathlib import Path
 import pytest
 from mailup_push_world import STRANGERS, Stage, assert_converged, assert_remembered, prepare, staged
 from mailup_world import before_calls
-from push_troubles import DROP, EMPTY, TRUNCATED, Passing, Trouble, end_outage, html, late, once, problem, start
+from push_troubles import EMPTY, TRUNCATED, Passing, Stop, Trouble, break_off, finish, slow, usual
 from push_world import is_finished, wait_until
 
-from pipelines.providers.http import Patience
 from pipelines.sandbox.http import Call
 
 LIST_IMPORT, GROUP_IMPORT = "/Console/List/{id_list}/Recipients", "/Console/Group/{id_group}/Recipients"
@@ -41,26 +39,16 @@ PASSING: tuple[Passing, ...] = (
     ("DELETE", PART, 7, 2, True),
     ("DELETE", CLOSE, 0, 1, True),
 )
+STOPS: dict[str, Stop] = {
+    "overloaded": ("POST", GROUP_IMPORT, 2),
+    "blocked": ("PUT", DETAIL, 1),
+    "dropped_before": ("DELETE", PART, 30),
+    "dropped_after": ("POST", LIST_IMPORT, 3),
+}
 TROUBLES = (
-    Trouble(
-        "overloaded",
-        (problem(429), problem(500), problem(503)),
-        ("POST", GROUP_IMPORT, 2),
-        outage={**problem(503), "applied": True},
-        passing=PASSING,
-    ),
-    Trouble("blocked", (html(403), html(503)), ("PUT", DETAIL, 1), outage=html(403), passing=PASSING, is_outright=True),
-    Trouble("dropped_before", (DROP,), ("DELETE", PART, 30), outage=DROP, passing=PASSING, is_outright=True),
-    Trouble("dropped_after", (DROP,), ("POST", LIST_IMPORT, 3), outage={**DROP, "applied": True}, passing=PASSING),
+    *usual(PASSING, STOPS),
     Trouble("no_document", (TRUNCATED, EMPTY), ("GET", IMPORT, 3), outage=TRUNCATED, passing=PASSING),
-    Trouble(
-        "slow",
-        (late(550),),
-        ("POST", ENTER, 10),
-        outage=late(550),
-        passing=once(PASSING),
-        patience=Patience(read_timeout=0.4, max_attempts=3, wait=lambda seconds: time.sleep(0.2)),
-    ),
+    slow(PASSING, ("POST", ENTER, 10)),
 )
 
 
@@ -82,14 +70,9 @@ def stage(prepared: tuple[Path, int], tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name)
 def test_one_run_after_a_fault_everything_is_as_wanted(stage: Stage, trouble: Trouble) -> None:
-    start(stage.mailup, trouble)
-    with stage.world.provider(trouble.patience) as provider:
-        assert not is_finished(stage.world, provider, "now-1")
-    end_outage(stage.mailup)
+    break_off(stage.world, stage.mailup, trouble)
     wait_until(lambda: stage.mailup.stats()["connections"] == 0)  # what came too late takes effect all the same
-    result = stage.world.run("now-2", patience=trouble.patience)
-    assert not stage.mailup.faults.waiting(), "each was met"
-    assert result.outcomes["failed"] == 0
+    finish(stage.world, stage.mailup, trouble)
     assert_converged(stage)
     assert_remembered(stage)
 

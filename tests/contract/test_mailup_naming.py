@@ -1,6 +1,5 @@
 """What a sync calls a field stays the field it was, from the ledger to MailUp (D13)."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ from mailup_world import MailupWorld
 
 from pipelines.config import Home, load_home
 from pipelines.ledger.journal import Journal
-from pipelines.sandbox.mailup.simulator import Mailup
 from pipelines.sync.naming import name_fields
 from pipelines.warehouse import Warehouse
 
@@ -21,14 +19,7 @@ from:
 
 
 @pytest.fixture
-def world(mailup_simulator: Mailup, tmp_path: Path) -> Iterator[MailupWorld]:
-    made = MailupWorld(mailup_simulator, tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def home(world: MailupWorld, tmp_path: Path) -> Home:
+def home(mailup: MailupWorld, tmp_path: Path) -> Home:
     (tmp_path / "syncs").mkdir()
     (tmp_path / "syncs" / "soci.yaml").write_text(SYNC)
     (tmp_path / "connections.yaml").write_text(
@@ -36,13 +27,13 @@ def home(world: MailupWorld, tmp_path: Path) -> Home:
 connections:
   crm: {{kind: sql, url: "sqlite:///crm.db", entities: {{soci: {{table: soci, key: Id}}}}}}
   mailup:
-    {{kind: mailup, url: "{world.simulator.url}", username: m1, password: p, client_id: i, client_secret: s}}
+    {{kind: mailup, url: "{mailup.simulator.url}", username: m1, password: p, client_id: i, client_secret: s}}
 """
     )
     return load_home(tmp_path)
 
 
-def pushed(home: Home, world: MailupWorld, fields: dict[str, str]) -> None:
+def pushed(home: Home, mailup: MailupWorld, fields: dict[str, str]) -> None:
     """A push of the sync is in the ledger, with the ids that its fields had."""
     journal = Journal(
         home.ledger,
@@ -50,7 +41,7 @@ def pushed(home: Home, world: MailupWorld, fields: dict[str, str]) -> None:
         plan_id="plan-1",
         sync="soci",
         connection="mailup",
-        audience_id=world.audience_id,
+        audience_id=mailup.audience_id,
         source_rows={},
         fields={name: {"field_id": number, "label": name, "type": "text"} for name, number in fields.items()},
         accepted=[],
@@ -60,20 +51,20 @@ def pushed(home: Home, world: MailupWorld, fields: dict[str, str]) -> None:
     journal.end(calls=0, left=0)
 
 
-def ids(home: Home, world: MailupWorld) -> dict[str, str]:
+def ids(home: Home, mailup: MailupWorld) -> dict[str, str]:
     sync = home.syncs["soci"]
-    provider = world.open()
-    name_fields(home, Warehouse(home), provider, sync, world.audience_id)
-    found = {field.name: field.field_id for field in provider.merge_fields(world.audience_id)}
+    provider = mailup.open()
+    name_fields(home, Warehouse(home), provider, sync, mailup.audience_id)
+    found = {field.name: field.field_id for field in provider.merge_fields(mailup.audience_id)}
     return {name: found[name] for name in sync.field_names}
 
 
-def test_before_the_first_push_a_name_means_the_label_of_now(home: Home, world: MailupWorld) -> None:
-    assert ids(home, world) == {"Nome": "1", "Cognome": "2", "#3": "3"}
+def test_before_the_first_push_a_name_means_the_label_of_now(home: Home, mailup: MailupWorld) -> None:
+    assert ids(home, mailup) == {"Nome": "1", "Cognome": "2", "#3": "3"}
 
 
-def test_after_it_a_name_means_the_field_that_it_meant_whatever_the_labels_say(home: Home, world: MailupWorld) -> None:
-    pushed(home, world, {"Nome": "1", "Cognome": "2", "#3": "3"})
-    world.simulator.name_field(1, "Indirizzo")
-    world.simulator.name_field(9, "Nome")
-    assert ids(home, world) == {"Nome": "1", "Cognome": "2", "#3": "3"}
+def test_after_it_a_name_means_the_field_that_it_meant_whatever_the_labels_say(home: Home, mailup: MailupWorld) -> None:
+    pushed(home, mailup, {"Nome": "1", "Cognome": "2", "#3": "3"})
+    mailup.simulator.name_field(1, "Indirizzo")
+    mailup.simulator.name_field(9, "Nome")
+    assert ids(home, mailup) == {"Nome": "1", "Cognome": "2", "#3": "3"}

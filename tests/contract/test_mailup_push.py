@@ -15,6 +15,7 @@ from push_world import Columns
 from pipelines.providers.base import Batch, Outcome
 from pipelines.providers.mailup.provider import MailupProvider
 from pipelines.sandbox.mailup.simulator import Mailup
+from pipelines.sync.audience import load_audience
 from pipelines.sync.sending import Result
 
 ANN, BEN, CAS = (Person("same", number) for number in range(3))
@@ -115,6 +116,13 @@ def test_a_group_that_was_made_in_mailup_is_used_as_it_is(home: Home) -> None:
     assert "Corso X" not in home.groups()
     ivan = home.mailup.recipient(home.mailup.list_id, "ivan.greco@postaprivata.example")
     assert ivan and "Corso X" in ivan["groups"]
+
+
+def test_members_are_all_read_each_time_for_mailup_counts_none_of_them(home: Home) -> None:
+    """A read of changes has nothing that it could be held against."""
+    with home.world.provider() as provider:
+        reads = [load_audience(home.world.home, home.world.warehouse, provider, home.world.sync) for _ in range(2)]
+    assert {read.why for read in reads} == {"the provider can't count its members"}
 
 
 def test_what_the_provider_read_back_itself_is_not_read_again(home: Home) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import yaml
+from draining import drained
 from pydantic import SecretStr
 from source_worlds import (
     FILES,
@@ -23,7 +24,7 @@ from source_worlds import (
 from pipelines.config import Home, load_home
 from pipelines.config.connections import SqlConnection, SqlEntity
 from pipelines.crm import open_source
-from pipelines.crm.base import End, Page, Source
+from pipelines.crm.base import Page, Source
 from pipelines.crm.loading import load_entity
 from pipelines.errors import ConfigError, EmptySource, EnlistError, PermanentError, TransientError
 from pipelines.sandbox.server import Sandbox
@@ -72,15 +73,6 @@ def source(world: World) -> Iterator[Source]:
         yield opened
 
 
-def drained(source: Source, since: str | None = None) -> tuple[list[Page], End]:
-    pages, extract = [], source.extract("people", since)
-    while True:
-        try:
-            pages.append(next(extract))
-        except StopIteration as stop:
-            return pages, stop.value
-
-
 def people_in(world: World, pages: list[Page]) -> dict[str | None, str | None]:
     """Names by key; every record must be there once."""
     found = []
@@ -118,13 +110,13 @@ def table(home: Home) -> list[tuple[Any, ...]]:
 
 def test_every_record_comes_once_with_its_text_as_it_is(world: World, source: Source) -> None:
     world.add(*NAMES, *(f"N{number}" for number in range(250)))
-    pages, _ = drained(source)
+    pages, _ = drained(source.extract("people"))
     assert people_in(world, pages) == world.people
 
 
 def test_all_pages_have_the_same_columns_and_text_or_nothing_in_them(world: World, source: Source) -> None:
     world.add(*(f"N{number}" for number in range(250)))
-    pages, _ = drained(source)
+    pages, _ = drained(source.extract("people"))
     assert len({page.columns for page in pages}) == 1
     for page in pages:
         for row in page.rows:
@@ -134,7 +126,7 @@ def test_all_pages_have_the_same_columns_and_text_or_nothing_in_them(world: Worl
 
 def test_the_key_is_a_column_with_a_value_in_every_row(world: World, source: Source) -> None:
     world.add(*NAMES)
-    (page, *_), _ = drained(source)
+    (page, *_), _ = drained(source.extract("people"))
     assert source.key("people") == world.key
     assert all(row[page.columns.index(world.key)] for row in page.rows)
 
@@ -146,26 +138,26 @@ def test_ids_are_the_keys_of_all_records(world: World, source: Source) -> None:
 
 
 def test_an_entity_without_records_has_one_page_with_its_key(world: World, source: Source) -> None:
-    (page,), _ = drained(source)
+    (page,), _ = drained(source.extract("people"))
     assert list(page.rows) == []
     assert world.key in page.columns
 
 
 def test_a_source_can_be_read_again_and_sees_what_changed(world: World, source: Source) -> None:
     first, second = world.add("Anna", "Bo")
-    drained(source)
+    drained(source.extract("people"))
     world.change(first, "Anna Maria")
     world.remove(second)
     world.add("Cleo")
-    assert people_in(world, drained(source)[0]) == world.people
+    assert people_in(world, drained(source.extract("people"))[0]) == world.people
 
 
 def test_from_a_state_on_every_change_comes(world: World, source: Source) -> None:
     first, second = world.add("Anna", "Bo")
-    _, end = drained(source)
+    _, end = drained(source.extract("people"))
     world.change(first, "Anna Maria")
     (new,) = world.add("Cleo")
-    found = people_in(world, drained(source, end.state)[0])
+    found = people_in(world, drained(source.extract("people", end.state))[0])
     assert {first: "Anna Maria", new: "Cleo"}.items() <= found.items()
     assert found.get(second, "Bo") == "Bo"
 
@@ -173,7 +165,7 @@ def test_from_a_state_on_every_change_comes(world: World, source: Source) -> Non
 def test_a_read_that_breaks_off_raises_and_so_does_the_sweep(world: World, source: Source) -> None:
     world.add(*(f"N{number}" for number in range(300)))
     with world.broken(), pytest.raises(EnlistError) as caught:
-        drained(source)
+        drained(source.extract("people"))
     assert caught.value.do
     with world.broken(), pytest.raises(EnlistError):
         list(source.ids("people")) + list(source.ids("people"))
@@ -189,7 +181,7 @@ def test_a_read_may_be_given_up(world: World, source: Source) -> None:
     world.add(*(f"N{number}" for number in range(250)))
     with closing(source.extract("people")) as pages:
         next(pages)
-    assert people_in(world, drained(source)[0]) == world.people
+    assert people_in(world, drained(source.extract("people"))[0]) == world.people
     world.remove(next(iter(world.people)))  # nothing of it is locked
 
 
@@ -242,7 +234,7 @@ def test_every_type_of_postgresql_becomes_plain_text(tmp_path: Path, postgres_ur
             array['x', 'y'] as a, '00000000-0000-0000-0000-000000000005'::uuid as u, null as e, '100% :x' as p
     """
     with closing(postgres_source(tmp_path, postgres_url, query)) as source:
-        (page,), _ = drained(source)
+        (page,), _ = drained(source.extract("people"))
     assert dict(zip(page.columns, page.rows[0], strict=True)) == {
         "id": "007",
         "n": "1.50",
@@ -319,6 +311,6 @@ def test_reading_never_writes_to_postgresql_by_a_query_that_tries(tmp_path: Path
         database.exec_driver_sql("create table if not exists public.kept (id text)")
     query = "with new as (insert into public.kept values ('x') returning id) select id from new"
     with closing(postgres_source(tmp_path, postgres_url, query)) as source, pytest.raises(EnlistError):
-        drained(source)
+        drained(source.extract("people"))
     with admin.connect() as database:
         assert database.exec_driver_sql("select count(*) from public.kept").scalar() == 0

@@ -7,21 +7,12 @@ A batch is never larger than it must be: its outcomes are journalled together, a
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from pipelines.providers.base import Batch, Change
+from pipelines.providers.rows import chunks
 
 SINGLES = 100  # changes in a batch whose calls are single: ten rounds over ten connections between two journal lines
-
-Row = TypeVar("Row")
-
-
-def chunks(rows: Iterable[Row], size: int) -> Iterator[tuple[Row, ...]]:
-    """Rows in tuples of `size`, the last one shorter."""
-    iterator = iter(rows)
-    while chunk := tuple(islice(iterator, size)):
-        yield chunk
 
 
 def tag_difference(change: Change) -> tuple[str, ...]:

@@ -59,6 +59,11 @@ class Client:
         )
         self._threads = Threads(connection.connections, f"mailchimp-{name}")
 
+    @property
+    def calls(self) -> int:
+        """Requests sent so far, repeated ones counted each time."""
+        return self.http.calls
+
     def call(self, method: str, path: str, *, query: Mapping[str, str | int] | None = None, json: Any = None) -> Answer:
         """One call; see `Http.call` for its errors."""
         return self.http.call(method, path, query=query, json=json)

@@ -1,22 +1,20 @@
 """A paged collection of Mailchimp, read side by side, yielded in order, verified, nothing twice.
 
-Belongs here: offsets, overlaps, counting, reading again. Does not: what the items mean.
+Belongs here: offsets, overlaps, counting. Does not: reading again (providers/sweeping.py), what the items mean.
 
 Pages are numbered by offset, so somebody who leaves between two calls moves everybody behind by one: a reader that
 only counts would lose one. Therefore neighbouring pages share one item. Where the last of one is not the first of the
 next, the collection moved while it was read, and the whole is read again for what was missed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.errors import TransientError
 from pipelines.providers.mailchimp.client import Client
+from pipelines.providers.sweeping import Identity, Item, Sweep, read_whole
 
 MAX_COUNT = 1000  # more is silently cut to this
-STRICT_SWEEPS = 5
-LENIENT_SWEEPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +27,15 @@ class Listing:
 
     path: str
     key: str
-    identity: Callable[[Mapping[str, Any]], str]
+    identity: Identity
     query: Mapping[str, str | int] = field(default_factory=dict)
     strict: bool = False
 
 
-def read(client: Client, listing: Listing) -> Iterator[list[Mapping[str, Any]]]:
+def read(client: Client, listing: Listing) -> Iterator[list[Item]]:
     """Pages of items, each item once; raises `TransientError` when a strict listing never held still."""
-    seen: set[str] = set()
-    for _ in range(STRICT_SWEEPS if listing.strict else LENIENT_SWEEPS):
-        sweep = _Sweep(client, listing)
-        before = len(seen)
-        for items in sweep.pages():
-            if fresh := _unseen(items, seen, listing.identity):
-                yield fresh
-        if len(seen) >= sweep.total and (sweep.seamless or len(seen) == before):
-            return
-    if listing.strict:
-        raise TransientError(
-            f"The {listing.key} of Mailchimp changed so fast that they could not be read completely.",
-            do="Try again at a quieter moment; nothing was changed.",
-        )
+    what = f"The {listing.key} of Mailchimp"
+    return read_whole(lambda: _Sweep(client, listing), listing.identity, strict=listing.strict, what=what)
 
 
 def trim(key: str, names: Sequence[str]) -> str:
@@ -63,17 +49,14 @@ def count(client: Client, listing: Listing) -> int:
     return int(client.get(listing.path, query)["total_items"])
 
 
-class _Sweep:
-    """One reading of all pages. Afterwards: `total` as last told, `seamless` if neighbouring pages fitted."""
-
+class _Sweep(Sweep):
     def __init__(self, client: Client, listing: Listing) -> None:
-        self.total = 0
-        self.seamless = True
+        super().__init__()
         self._client = client
         self._listing = listing
         self._size = max(2, min(client.page_size, MAX_COUNT))
 
-    def pages(self) -> Iterator[list[Mapping[str, Any]]]:
+    def pages(self) -> Iterator[list[Item]]:
         previous = self._take(self._fetch(0))
         yield previous
         step = self._size - 1
@@ -90,23 +73,11 @@ class _Sweep:
     def _fetch(self, offset: int) -> Mapping[str, Any]:
         return self._client.get(self._listing.path, {**self._listing.query, "count": self._size, "offset": offset})
 
-    def _take(self, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        items: list[Mapping[str, Any]] = body.get(self._listing.key) or []
+    def _take(self, body: Mapping[str, Any]) -> list[Item]:
+        items: list[Item] = body.get(self._listing.key) or []
         self.total = int(body.get("total_items", len(items)))
         return items
 
-    def _fits(self, previous: list[Mapping[str, Any]], items: list[Mapping[str, Any]]) -> bool:
+    def _fits(self, previous: list[Item], items: list[Item]) -> bool:
         identity = self._listing.identity
         return bool(previous and items) and identity(previous[-1]) == identity(items[0])
-
-
-def _unseen(
-    items: list[Mapping[str, Any]], seen: set[str], identity: Callable[[Mapping[str, Any]], str]
-) -> list[Mapping[str, Any]]:
-    fresh = []
-    for item in items:
-        key = identity(item)
-        if key not in seen:
-            seen.add(key)
-            fresh.append(item)
-    return fresh

@@ -1,6 +1,7 @@
 """Mailchimp as a `Provider`.
 
-Belongs here: traits, and handing each method to the module that does it. Does not: anything else.
+Belongs here: traits, the parts, and what Mailchimp does in its own way. Does not: methods that only hand on
+(providers/composed.py).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,24 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pipelines.providers.base import (
-    Account,
     Audience,
     Batch,
-    Campaign,
     Change,
+    CountingProvider,
     DomainTotals,
-    Event,
     Group,
-    Link,
-    LinkClick,
-    Member,
     MergeField,
-    Outcome,
-    Provider,
-    Send,
     Tally,
     Traits,
 )
+from pipelines.providers.composed import ComposedProvider
 from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.batching import cut
 from pipelines.providers.mailchimp.campaigns import Statistics
@@ -40,7 +34,7 @@ if TYPE_CHECKING:
     from pipelines.config.sync import NewAudience
 
 
-class MailchimpProvider(Provider):
+class MailchimpProvider(ComposedProvider, CountingProvider):
     """One Mailchimp account. `patience` replaces the waiting that the connection sets, for tests and rehearsals."""
 
     traits: ClassVar[Traits] = Traits(
@@ -52,10 +46,13 @@ class MailchimpProvider(Provider):
         batched=frozenset({"add", "update", "tag", "untag", "join", "leave", "unsubscribe"}),
         max_batch=500,
         seconds_per_call=0.8,
+        max_groups=60,  # over all categories
         max_fields=80,  # on Premium; 30 on other plans, where Mailchimp refuses to create more
         refusals=REFUSALS,
-        counts_members=True,
     )
+
+    _reading: Reading
+    _statistics: Statistics
 
     def __init__(
         self, name: str, connection: "MailchimpConnection", locks: Path, *, patience: Patience | None = None
@@ -68,32 +65,9 @@ class MailchimpProvider(Provider):
         self._size = connection.batch_size
         self._update_singly = connection.update_without_status == "single"
 
-    @property
-    def calls(self) -> int:
-        """Requests sent so far, repeated ones counted each time."""
-        return self._client.http.calls
-
-    def account(self) -> Account:
-        """See `Provider`."""
-        return self._reading.account()
-
-    def audiences(self) -> Sequence[Audience]:
-        """See `Provider`."""
-        return self._reading.audiences()
-
     def merge_fields(self, audience_id: str) -> Sequence[MergeField]:
         """See `Provider`."""
         return self._reading.merge_fields(audience_id)
-
-    def groups(self, audience_id: str) -> Sequence[Group]:
-        """See `Provider`."""
-        return self._reading.groups(audience_id)
-
-    def members(
-        self, audience_id: str, *, fields: Sequence[str], since: str | None = None
-    ) -> Iterator[Sequence[Member]]:
-        """See `Provider`."""
-        return self._reading.members(audience_id, fields, since)
 
     def tally(self, audience_id: str) -> Tally:
         """See `Provider`."""
@@ -117,34 +91,6 @@ class MailchimpProvider(Provider):
         """See `Provider`."""
         return cut(changes, size=self._size, update_singly=self._update_singly)
 
-    def send(self, audience_id: str, batch: Batch) -> Sequence[Outcome]:
-        """See `Provider`."""
-        return self._writing.send(audience_id, batch)
-
-    def campaigns(self, audience_id: str, *, since: str | None = None) -> Iterator[Campaign]:
-        """See `Provider`."""
-        return self._statistics.campaigns(audience_id, since)
-
-    def sends(self, campaign_id: str) -> Iterator[Sequence[Send]]:
-        """See `Provider`."""
-        return self._statistics.sends(campaign_id)
-
-    def events(self, campaign_id: str, *, since: str | None = None) -> Iterator[Sequence[Event]]:
-        """See `Provider`."""
-        return self._statistics.events(campaign_id, since)
-
-    def links(self, campaign_id: str) -> Sequence[Link]:
-        """See `Provider`."""
-        return self._statistics.links(campaign_id)
-
-    def link_clicks(self, campaign_id: str, link_id: str) -> Iterator[Sequence[LinkClick]]:
-        """See `Provider`."""
-        return self._statistics.link_clicks(campaign_id, link_id)
-
     def domains(self, campaign_id: str) -> Sequence[DomainTotals]:
         """See `Provider`: the five domains with most deliveries."""
         return self._statistics.domains(campaign_id)
-
-    def close(self) -> None:
-        """See `Provider`."""
-        self._client.close()

@@ -9,11 +9,11 @@ an add has no call of its own that is sure to leave a person's no alone.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TypeVar
 
 from pipelines.providers.base import Batch, Change, Op, Traits
 from pipelines.providers.mailup.refusals import REFUSALS
+from pipelines.providers.mailup.values import FIELD_LENGTH
+from pipelines.providers.rows import chunks
 
 IMPORTS_PER_BATCH = 10
 FEW = 50
@@ -26,6 +26,7 @@ TRAITS = Traits(
     batched=frozenset({"add", "update", "join", "unsubscribe"}),
     max_batch=1000,
     max_fields=40,  # Name and 39 dynamic ones
+    max_value_length=FIELD_LENGTH,
     seconds_per_call=0.35,
     refusals=REFUSALS,
     few={"update": FEW, "join": FEW, "unsubscribe": FEW},
@@ -34,15 +35,6 @@ TRAITS = Traits(
     by_label=frozenset({"join", "leave"}),
     makes_fields=False,
 )
-
-Row = TypeVar("Row")
-
-
-def chunks(rows: Iterable[Row], size: int) -> Iterator[tuple[Row, ...]]:
-    """Rows in tuples of `size`, the last one shorter."""
-    iterator = iter(rows)
-    while chunk := tuple(islice(iterator, size)):
-        yield chunk
 
 
 def groups_of(change: Change) -> tuple[str, ...]:
@@ -69,6 +61,12 @@ def clears(change: Change) -> bool:
     )
 
 
+def is_apart(change: Change) -> bool:
+    """Whether a change never travels by import: it empties a field, or is of somebody who is out."""
+    status = (change.before or {}).get("status")
+    return clears(change) or (change.op == "update" and status not in (None, "subscribed"))
+
+
 def goes_singly(changes: Sequence[Change]) -> bool:
     """Whether a batch goes person by person; of joins this is asked for each group."""
     op = changes[0].op
@@ -88,8 +86,8 @@ def cut(changes: Iterable[Change], *, size: int, empties: Callable[[str, int], b
         return
     if op == "join":
         rows.sort(key=lambda change: (groups_of(change), change.email_key))
-    single = [change for change in rows if clears(change)]
-    rest = [change for change in rows if not clears(change)]
+    single = [change for change in rows if is_apart(change)]
+    rest = [change for change in rows if not is_apart(change)]
     if op not in ("add", "join") and goes_singly(rest or single):
         single, rest = [*rest, *single], []
     for chunk in chunks(rest, size * IMPORTS_PER_BATCH):

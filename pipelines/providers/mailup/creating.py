@@ -5,7 +5,7 @@ MailUp makes itself and lets nobody add.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import ConfigError, TransientError
 from pipelines.providers.base import Audience, Group, MergeField
@@ -22,6 +22,8 @@ NOTES = "Made by Enlist. Its members are kept in step with the CRM: changes by h
 READY_TRIES = 13
 READY_PAUSE_SECONDS = 5.0
 
+Made = TypeVar("Made")
+
 
 class Creating:
     """Makes what a sync names and the account does not have."""
@@ -29,12 +31,22 @@ class Creating:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def audience(self, name: str, data: "NewAudience") -> Audience:
-        """Make a list and wait until it can be used: MailUp answers 403 or null for a list's first minute."""
-        answer = as_object(self._post_list(_list_body(name, data)))
-        audience_id = str(answer["idlist"])
+    def audience(self, name: str, data: "NewAudience", look: Callable[[], Mapping[str, str]]) -> Audience:
+        """Make a list, unless `look` (names by id) finds it, and wait until it can be used.
+
+        A list can't be deleted from outside, and a second one of that name is easily made. So after a lost answer one
+        looks again. For a list's first minute MailUp answers 403 or null.
+        """
+
+        def find() -> str | None:
+            return next((audience_id for audience_id, known in look().items() if known == name), None)
+
+        def make() -> str:
+            return str(as_object(self._post_list(_list_body(name, data)))["idlist"])
+
+        audience_id = self._once(find, make, READY_PAUSE_SECONDS)
         self._wait_until_ready(audience_id)
-        return Audience(audience_id, str(answer.get("name") or name), None, False, 0, 0, 0)
+        return Audience(audience_id, name, None, False, 0, 0, 0)
 
     def merge_field(self, name: str, existing: Iterable[MergeField]) -> MergeField:
         """The field of this name; raises `ConfigError` where there is none, for MailUp's fields are only renamed."""
@@ -54,29 +66,40 @@ class Creating:
         """
         body = {"Name": name, "Notes": NOTES, "Deletable": True}
         path = f"{list_path(audience_id)}/Group"
-        for left in reversed(range(self._client.patience.max_attempts)):
-            for group in look():
-                if group.key == name:
-                    return group
+
+        def find() -> Group | None:
+            return next((group for group in look() if group.key == name), None)
+
+        def make() -> Group:
+            answer = as_object(self._client.call("POST", path, json=body, attempts=1))
+            return Group(str(answer["idgroup"]), str(answer.get("name") or name))
+
+        return self._once(find, make, 1.0)
+
+    def _once(self, find: Callable[[], Made | None], make: Callable[[], Made], pause: float) -> Made:
+        """What `find` finds, else what `make` makes; `make` is tried again only after another look, `pause` later."""
+        patience = self._client.patience
+        for left in reversed(range(patience.max_attempts)):
+            found = find()
+            if found is not None:
+                return found
             try:
-                answer = as_object(self._client.call("POST", path, json=body, attempts=1))
+                return make()
             except TransientError:
                 if not left:
                     raise
-                self._client.patience.wait(max(1.0, self._client.patience.least_pause))
-            else:
-                return Group(str(answer["idgroup"]), str(answer.get("name") or name))
+                patience.wait(max(pause, patience.least_pause))
         raise AssertionError("max_attempts is at least 1")
 
     def _post_list(self, body: Mapping[str, Any]) -> Any:
         *newer, last = reversed(LIST_PATHS)
         for path in newer:
             try:
-                return self._client.call("POST", path, json=body)
+                return self._client.call("POST", path, json=body, attempts=1)
             except RefusedError as error:
                 if error.status not in GONE:
                     raise
-        return self._client.call("POST", last, json=body)
+        return self._client.call("POST", last, json=body, attempts=1)
 
     def _wait_until_ready(self, audience_id: str) -> None:
         for left in reversed(range(READY_TRIES)):

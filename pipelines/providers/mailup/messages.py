@@ -15,12 +15,12 @@ from typing import Any, Literal, TypeVar
 from pipelines import clock
 from pipelines.errors import PermanentError
 from pipelines.providers.base import Campaign, Event, Link, LinkClick, Send
-from pipelines.providers.mailup.batching import chunks
 from pipelines.providers.mailup.client import STATISTICS, Client
 from pipelines.providers.mailup.paging import Listing, count, items, read_rows
 from pipelines.providers.mailup.reading import Reading
 from pipelines.providers.mailup.roster import Consent, list_path, person_id
 from pipelines.providers.mailup.values import cause, utc
+from pipelines.providers.rows import chunks
 
 PAGE = 1000  # value objects yielded at a time
 KEPT = 2  # messages whose links are remembered between `links` and `link_clicks`

@@ -1,6 +1,6 @@
 """A paged collection of MailUp, read side by side, yielded in order, verified, nothing twice.
 
-Belongs here: page numbers, overlaps, counting, reading again. Does not: what the items mean.
+Belongs here: page numbers, overlaps, counting. Does not: reading again (providers/sweeping.py), what the items mean.
 
 Pages have numbers, so somebody who leaves between two calls moves everybody behind by one: a reader that only counts
 would lose one. Therefore neighbouring pages share an item, as far as numbers allow: each page asks for a slightly other
@@ -8,17 +8,12 @@ size, such that it begins before the last one ended. Where the last item of one 
 while it was read, and the whole is read again for what was missed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.errors import TransientError
 from pipelines.providers.mailup.client import Client
-
-STRICT_SWEEPS = 5
-LENIENT_SWEEPS = 2
-
-Item = Mapping[str, Any]
+from pipelines.providers.sweeping import Identity, Item, Sweep, read_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,7 @@ class Listing:
     """
 
     path: str
-    identity: Callable[[Item], str]
+    identity: Identity
     query: Mapping[str, str | int] = field(default_factory=dict)
     strict: bool = True
 
@@ -49,20 +44,8 @@ class Window:
 
 def read(client: Client, listing: Listing) -> Iterator[list[Item]]:
     """Pages of items, each item once; raises `TransientError` when a strict listing never held still."""
-    seen: set[str] = set()
-    for _ in range(STRICT_SWEEPS if listing.strict else LENIENT_SWEEPS):
-        sweep = _Sweep(client, listing)
-        before = len(seen)
-        for items in sweep.pages():
-            if fresh := _unseen(items, seen, listing.identity):
-                yield fresh
-        if len(seen) >= sweep.total and (sweep.seamless or len(seen) == before):
-            return
-    if listing.strict:
-        raise TransientError(
-            "A list of MailUp changed so fast that it could not be read completely.",
-            do="Try again at a quieter moment; nothing was changed.",
-        )
+    what = "A list of MailUp"
+    return read_whole(lambda: _Sweep(client, listing), listing.identity, strict=listing.strict, what=what)
 
 
 def read_rows(client: Client, path: str, query: Mapping[str, str | int] | None = None) -> Iterator[list[Item]]:
@@ -108,12 +91,9 @@ def next_window(end: int, most: int) -> Window:
     return best if best.end > end else Window(end // best.size, best.size)
 
 
-class _Sweep:
-    """One reading of all pages. Afterwards: `total` as last told, `seamless` if neighbouring pages fitted."""
-
+class _Sweep(Sweep):
     def __init__(self, client: Client, listing: Listing) -> None:
-        self.total = 0
-        self.seamless = True
+        super().__init__()
         self._client = client
         self._listing = listing
         self._most = max(2, client.page_size)
@@ -153,13 +133,3 @@ class _Sweep:
     def _fits(self, previous: list[Item], found: list[Item]) -> bool:
         identity = self._listing.identity
         return bool(previous) and identity(previous[-1]) in {identity(item) for item in found}
-
-
-def _unseen(found: list[Item], seen: set[str], identity: Callable[[Item], str]) -> list[Item]:
-    fresh = []
-    for item in found:
-        key = identity(item)
-        if key not in seen:
-            seen.add(key)
-            fresh.append(item)
-    return fresh

@@ -1,29 +1,15 @@
 """MailUp as a `Provider`.
 
-Belongs here: handing each method to the module that does it. Does not: anything else (traits: batching.py).
+Belongs here: the parts, and what MailUp does in its own way. Does not: methods that only hand on
+(providers/composed.py), traits (batching.py).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pipelines.providers.base import (
-    Account,
-    Audience,
-    Batch,
-    Campaign,
-    Change,
-    Event,
-    Group,
-    Link,
-    LinkClick,
-    Member,
-    MergeField,
-    Outcome,
-    Provider,
-    Send,
-    Traits,
-)
+from pipelines.providers.base import Audience, Batch, Change, Group, Member, MergeField, Traits
+from pipelines.providers.composed import ComposedProvider
 from pipelines.providers.http import Patience
 from pipelines.providers.mailup.batching import TRAITS, cut
 from pipelines.providers.mailup.client import Client
@@ -38,10 +24,13 @@ if TYPE_CHECKING:
     from pipelines.config.sync import NewAudience
 
 
-class MailupProvider(Provider):
+class MailupProvider(ComposedProvider):
     """One MailUp account. `patience` replaces the waiting that the connection sets, for tests and rehearsals."""
 
     traits: ClassVar[Traits] = TRAITS
+
+    _reading: Reading
+    _writing: Writing
 
     def __init__(
         self, name: str, connection: "MailupConnection", locks: Path, *, patience: Patience | None = None
@@ -54,19 +43,6 @@ class MailupProvider(Provider):
         self._statistics = Statistics(self._client, self._reading, deliveries_of=connection.deliveries_of)
         self._size = connection.import_chunk
 
-    @property
-    def calls(self) -> int:
-        """Requests sent so far, log-ins and repeated ones counted each time."""
-        return self._client.calls
-
-    def account(self) -> Account:
-        """See `Provider`."""
-        return self._reading.account()
-
-    def audiences(self) -> Sequence[Audience]:
-        """See `Provider`."""
-        return self._reading.audiences()
-
     def merge_fields(self, audience_id: str) -> Sequence[MergeField]:
         """See `Provider`; the same for all audiences of an account, each under all its names."""
         self._reading.require(audience_id)
@@ -76,25 +52,19 @@ class MailupProvider(Provider):
         """See `Provider`."""
         self._fields.name(ids)
 
-    def groups(self, audience_id: str) -> Sequence[Group]:
-        """See `Provider`."""
-        return self._reading.groups(audience_id)
-
-    def members(
-        self, audience_id: str, *, fields: Sequence[str], since: str | None = None
-    ) -> Iterator[Sequence[Member]]:
-        """See `Provider`; with `since` those whose consent changed, for MailUp keeps no time of other changes."""
-        return self._reading.members(audience_id, fields, since)
-
     def some_members(
         self, audience_id: str, ids: Collection[str], *, fields: Sequence[str]
     ) -> Iterator[Sequence[Member]] | None:
         """See `Provider`."""
         return self._reading.some(audience_id, ids, fields)
 
+    def objections(self, audience_id: str) -> Collection[str]:
+        """See `Provider`; MailUp's consent is one for each address, unless the connection says otherwise (B5)."""
+        return frozenset().union(*self._reading.refusers(audience_id))
+
     def create_audience(self, name: str, data: "NewAudience") -> Audience:
         """See `Provider`."""
-        return self._creating.audience(name, data)
+        return self._creating.audience(name, data, self._reading.list_names)
 
     def create_merge_field(self, audience_id: str, name: str, label: str) -> MergeField:
         """See `Provider`; `ConfigError` where it is missing, for MailUp's fields can only be renamed in its console."""
@@ -113,31 +83,3 @@ class MailupProvider(Provider):
             size=self._size,
             empties=lambda key, leavers: self._writing.may_empty(audience_id, key, leavers),
         )
-
-    def send(self, audience_id: str, batch: Batch) -> Sequence[Outcome]:
-        """See `Provider`."""
-        return self._writing.send(audience_id, batch)
-
-    def campaigns(self, audience_id: str, *, since: str | None = None) -> Iterator[Campaign]:
-        """See `Provider`; what MailUp has forgotten is left out."""
-        return self._statistics.campaigns(audience_id, since)
-
-    def sends(self, campaign_id: str) -> Iterator[Sequence[Send]]:
-        """See `Provider`."""
-        return self._statistics.sends(campaign_id)
-
-    def events(self, campaign_id: str, *, since: str | None = None) -> Iterator[Sequence[Event]]:
-        """See `Provider`; with `since` also all those that have no time, which is most."""
-        return self._statistics.events(campaign_id, since)
-
-    def links(self, campaign_id: str) -> Sequence[Link]:
-        """See `Provider`."""
-        return self._statistics.links(campaign_id)
-
-    def link_clicks(self, campaign_id: str, link_id: str) -> Iterator[Sequence[LinkClick]]:
-        """See `Provider`."""
-        return self._statistics.link_clicks(campaign_id, link_id)
-
-    def close(self) -> None:
-        """See `Provider`."""
-        self._client.close()

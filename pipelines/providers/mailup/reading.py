@@ -58,6 +58,7 @@ class Reading:
         self._fields = fields
         self._order = ascending(connection.order_members_by)
         self.rosters = Rosters(client, connection.order_members_by)
+        self._counts_elsewhere = connection.other_lists == "refuse"
         self._lists: dict[str, str] | None = None
         self._group_names: dict[str, _Names] = {}
 
@@ -75,11 +76,23 @@ class Reading:
         found = self._list_items()
         return list(self._client.in_order(self._audience, found))
 
+    def list_names(self) -> Mapping[str, str]:
+        """Names of all lists as of now, by id."""
+        return {str(item["idlist"]): str(item["name"]) for item in self._list_items()}
+
     def list_ids(self) -> Collection[str]:
         """The ids of all lists, read once."""
         if self._lists is None:
             self._list_items()
         return (self._lists or {}).keys()
+
+    def refusers(self, audience_id: str) -> list[frozenset[str]]:
+        """Addresses (as `same` writes them) unsubscribed in each other list, not older than some minutes; B5.
+
+        None where the connection lets lists be consents of their own.
+        """
+        others = sorted(set(self.list_ids()) - {audience_id}) if self._counts_elsewhere else []
+        return [self.rosters.unsubscribed(other) for other in others]
 
     def require(self, audience_id: str) -> None:
         """Raise `PermanentError` for a list that the account does not have."""

@@ -6,6 +6,8 @@ gets mail (the plan).
 
 A plain import subscribes whoever is not in the list, and leaves those who said no alone. So adds are the only ones that
 may name somebody new: everybody else is looked up in the roster first, and left out of the import where they are gone.
+Nor does an import ever name somebody who is out: were they taken off the list after the roster was read, it would
+subscribe them. They go one by one.
 """
 
 from collections import defaultdict
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import ProviderError
 from pipelines.providers.base import Batch, Change, Op, Outcome
 from pipelines.providers.http import RefusedError
-from pipelines.providers.mailup.batching import FEW, by_group, chunks, goes_singly, groups_of
+from pipelines.providers.mailup.batching import FEW, by_group, goes_singly, groups_of
 from pipelines.providers.mailup.client import CONSOLE, Client
 from pipelines.providers.mailup.fields import NAME, Fields
 from pipelines.providers.mailup.imports import Counted, Imports
@@ -26,7 +28,7 @@ from pipelines.providers.mailup.roster import Consent, list_path
 from pipelines.providers.mailup.settling import Settling
 from pipelines.providers.mailup.singles import Singles
 from pipelines.providers.mailup.values import same
-from pipelines.providers.rows import is_of_row, raise_if_nothing_answered, split
+from pipelines.providers.rows import chunks, is_of_row, raise_if_nothing_answered, split
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailupConnection
@@ -50,7 +52,6 @@ class Writing:
         self._reading = reading
         self._fields = fields
         self._size = connection.import_chunk
-        self._refuses_elsewhere = connection.other_lists == "refuse"
         self._imports = Imports(client, connection)
         self._singles = Singles(client, reading, fields)
         self._settling = Settling(client, reading, self._singles, connection)
@@ -110,8 +111,7 @@ class Writing:
 
     def _why_not_add(self, audience_id: str, change: Change, one: Consent | None) -> Reason | None:
         if one is None:
-            others = sorted(set(self._reading.list_ids()) - {audience_id}) if self._refuses_elsewhere else []
-            is_out = any(same(change.email) in self._reading.rosters.unsubscribed(other) for other in others)
+            is_out = any(same(change.email) in refusers for refusers in self._reading.refusers(audience_id))
             return Reason("opted_out_elsewhere") if is_out else None
         # Whom we unsubscribed ourselves may be asked whether they want to return; nobody else is written to.
         was = (change.before or {}).get("status")
@@ -138,8 +138,9 @@ class Writing:
     def _update(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         if goes_singly(changes):
             return self._singles.send(audience_id, changes)
-        outcomes: dict[str, Outcome] = {}
-        taken, _ = self._import(outcomes, f"{list_path(audience_id)}/Recipients", changes)
+        within, out = self._apart(audience_id, changes)
+        outcomes = self._singles.send(audience_id, out) if out else {}
+        taken, _ = self._import(outcomes, f"{list_path(audience_id)}/Recipients", within)
         return {**outcomes, **(self._settling.updates(audience_id, taken) if taken else {})}
 
     def _unsubscribe(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
@@ -155,12 +156,13 @@ class Writing:
         parts: list[dict[str, Outcome]] = []
         few: dict[str, set[str]] = defaultdict(set)
         for key, members in by_group(changes).items():
-            if goes_singly(members):
-                for change in members:
-                    few[change.change_id].add(key)
+            within, out = ([], members) if goes_singly(members) else self._apart(audience_id, members)
+            for change in out:
+                few[change.change_id].add(key)
+            if not within:
                 continue
             outcomes: dict[str, Outcome] = {}
-            taken, _ = self._import(outcomes, f"{CONSOLE}/Group/{int(ids[key])}/Recipients", members)
+            taken, _ = self._import(outcomes, f"{CONSOLE}/Group/{int(ids[key])}/Recipients", within)
             parts.append({**outcomes, **(self._settling.joins(audience_id, key, taken) if taken else {})})
         if few:
             single = [_only(change, few[change.change_id]) for change in changes if change.change_id in few]
@@ -188,6 +190,16 @@ class Writing:
         return outcomes | (self._singles.send(audience_id, rest) if rest else {})
 
     # Imports
+
+    def _apart(self, audience_id: str, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+        """Changes of those who are subscribed, and of those who are not."""
+        roster = self._reading.rosters.of(audience_id)
+        within: list[Change] = []
+        out: list[Change] = []
+        for change in changes:
+            one = roster.find(change.provider_id, change.email)
+            (within if one and one.status == "subscribed" else out).append(change)
+        return within, out
 
     def _import(
         self,

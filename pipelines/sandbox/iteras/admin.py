@@ -7,26 +7,23 @@ Belongs here: pages for rehearsals and tests. Does not: anything that Iteras's A
     POST   edit, delete   {id, data} and {id}: somebody does it in Iteras's own pages
     POST   subscribe, stop   {id, subscription} and {id, subscription_id}
     POST   fields     {name, kind, values}: a custom field
-    GET    history    ?after=SEQ&count=N: what was written, and through what
-    GET    stats      calls by route and status, and what was asked for
-    GET, POST, DELETE faults     what goes wrong with the next calls
-    GET, POST switches           how open points of the contract are decided
+    ...    history, stats, faults, switches: see sandbox/watching.py
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from starlette.routing import Route
 
 from pipelines.sandbox.backstage import Visit, page
 from pipelines.sandbox.iteras.simulator import Iteras
+from pipelines.sandbox.watching import watching_routes
 
 ROOT = "/sandbox/iteras"
 
 
 def admin_routes(iteras: Iteras) -> list[Route]:
     """Its pages."""
-    return [*_customer_routes(iteras), *_watching_routes(iteras)]
+    return [*_customer_routes(iteras), *watching_routes(ROOT, iteras)]
 
 
 def _customer_routes(iteras: Iteras) -> list[Route]:
@@ -62,30 +59,4 @@ def _customer_routes(iteras: Iteras) -> list[Route]:
         page(f"{ROOT}/subscribe", subscribe, ("POST",)),
         page(f"{ROOT}/stop", stop, ("POST",)),
         page(f"{ROOT}/fields", fields, ("POST",)),
-    ]
-
-
-def _watching_routes(iteras: Iteras) -> list[Route]:
-    def history(visit: Visit) -> dict[str, Any]:
-        after, count = int(visit.query.get("after", 0)), int(visit.query.get("count", -1))
-        return {"history": iteras.history(after, count)}
-
-    def faults(visit: Visit) -> dict[str, Any]:
-        if visit.method == "POST":
-            iteras.fail(**visit.body)
-        elif visit.method == "DELETE":
-            iteras.faults.clear()
-        return {"faults": [asdict(fault) for fault in iteras.faults.waiting()]}
-
-    def switches(visit: Visit) -> dict[str, Any]:
-        return asdict(iteras.turn(**visit.body) if visit.method == "POST" else iteras.switches)
-
-    def stats(_: Visit) -> dict[str, Any]:
-        return iteras.stats()
-
-    return [
-        page(f"{ROOT}/history", history),
-        page(f"{ROOT}/stats", stats),
-        page(f"{ROOT}/faults", faults, ("GET", "POST", "DELETE")),
-        page(f"{ROOT}/switches", switches, ("GET", "POST")),
     ]

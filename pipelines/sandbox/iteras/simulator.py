@@ -1,19 +1,15 @@
 """The Iteras simulator as one object: what the server calls, and what tests and rehearsals hold.
 
-Belongs here: one call at a time, the switches, helpers for tests. Does not: HTTP (sandbox/http.py), the rules of
-the API (the module of each theme).
+Belongs here: what only this system has, helpers for tests. Does not: what all simulators have (sandbox/simulator.py),
+HTTP (sandbox/http.py), the rules of the API (the module of each theme).
 """
 
-import logging
-import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines.sandbox.clock import Clock
-from pipelines.sandbox.faults import Fault, Faults, Traffic
 from pipelines.sandbox.http import Answer, Call
 from pipelines.sandbox.iteras import changes, customers, routes, seeding
 from pipelines.sandbox.iteras.model import Customer, Json, Kind
@@ -21,40 +17,26 @@ from pipelines.sandbox.iteras.problems import Problem
 from pipelines.sandbox.iteras.seeding import API_KEY, seed
 from pipelines.sandbox.iteras.state import State
 from pipelines.sandbox.iteras.switches import Switches
+from pipelines.sandbox.simulator import Simulator
 
-logger = logging.getLogger(__name__)
 
-
-class Iteras:
-    """The imitated account. `url` is what a connection names: the root above /api/. Safe to use from any thread."""
+class Iteras(Simulator[State, Switches]):
+    """The imitated account. `url` is what a connection names: the root above /api/."""
 
     api_key = API_KEY
+    problem = Problem
 
     def __init__(self, folder: Path, clock: Clock, switches: Switches, url: str) -> None:
-        self.url = url
-        self.faults = Faults()
-        self.traffic = Traffic()
+        super().__init__(State(folder / "iteras.sqlite", clock, switches), url)
         self._asked: Counter[str] = Counter()
         self._limit = routes.Limit()
-        self._lock = threading.RLock()
-        self._state = State(folder / "iteras.sqlite", clock, switches)
-        self._first_switches = switches
-        self._seed_if_fresh()
 
-    def _seed_if_fresh(self) -> None:
-        if self._state.is_fresh:
-            with self._state.request("seed"):
-                seed(self._state)
+    def _seed(self) -> None:
+        seed(self._state)
 
-    def handle(self, call: Call) -> Answer:
-        """Does what the call says."""
-        with self._lock, self._state.request("api", call.route):
-            self._count(call)
-            try:
-                return routes.answer(self._state, self._limit, call)
-            except Exception:
-                logger.exception("The Iteras simulator failed at %s %s", call.method, call.route)
-                return self.broken(call, 500)
+    def _answer(self, call: Call) -> Answer:
+        self._count(call)
+        return routes.answer(self._state, self._limit, call)
 
     def _count(self, call: Call) -> None:
         if "iteras-key" in call.query:
@@ -62,18 +44,9 @@ class Iteras:
         if call.route == routes.CUSTOMERS:
             self._asked.update(customers.asked_fields(call.query))
 
-    def crowded(self, call: Call, connections: int) -> Answer | None:
-        """Never: the contract knows no limit of connections."""
-        return None
-
     def broken(self, call: Call, status: int) -> Answer:
         """An error body for a status that a fault asks for."""
         return routes.problem_answer(self._state, Problem(status, "Something went wrong."))
-
-    @contextmanager
-    def _by_hand(self, what: str, actor: str = "hand") -> Iterator[State]:
-        with self._lock, self._state.request(actor, what):
-            yield self._state
 
     def _at(self, customer_id: str) -> Customer:
         found = self._state.customers.get(customer_id)
@@ -125,42 +98,13 @@ class Iteras:
         with self._by_hand("add_field") as state:
             seeding.add_field(state, name, kind, values)
 
-    def history(self, after: int = 0, count: int = -1) -> list[Json]:
-        """What changed and through what, oldest first; `after` is the last `seq` that is known."""
-        with self._lock:
-            return self._state.history(after, count)
-
     def stats(self) -> Json:
-        """Counts of calls and statuses since the start, and of what was asked for: `fields`, a key in the URL."""
-        return {**self.traffic.report(), "asked": dict(self._asked)}
-
-    def fail(self, **fault: Any) -> None:
-        """Switches a fault on for the next matching calls (see faults.Fault)."""
-        self.faults.add(Fault.read(fault))
-
-    @property
-    def switches(self) -> Switches:
-        """How the open points of the contract are decided now."""
-        return self._state.switches
-
-    def turn(self, **changes: Any) -> Switches:
-        """Decides open points differently from now on, until the next reset or start."""
-        with self._lock:
-            self._state.switches = self._state.switches.turned(changes)
-            return self._state.switches
+        """Also what was asked for: `fields`, a key in the URL."""
+        return {**super().stats(), "asked": dict(self._asked)}
 
     def reset(self) -> None:
-        """As if it were new: state, history, faults, counts, switches."""
+        """Also what was asked for, and the calls of this minute."""
         with self._lock:
-            self.faults.clear()
-            self.traffic.reset()
+            super().reset()
             self._asked.clear()
             self._limit.clear()
-            self._state.switches = self._first_switches
-            self._state.clear()
-            self._seed_if_fresh()
-
-    def close(self) -> None:
-        """Lets the state's file go."""
-        with self._lock:
-            self._state.close()

@@ -3,13 +3,14 @@
 Belongs here: sections 1 to 3 and 6 of `contracts/iteras.md`. Does not: faults, which come and go (sandbox/faults.py).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.sandbox.switches import BaseSwitches
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class Switches(BaseSwitches):
     """Section numbers are those of the contract.
 
     auth_status              1: status for a missing or a wrong key, 400, 401, 403 or 404
@@ -49,7 +50,3 @@ class Switches:
     calls_per_minute: int = 0
     retry_after: int = 0
     zone: str = "Europe/Copenhagen"
-
-    def turned(self, changes: Mapping[str, Any]) -> "Switches":
-        """With these switches changed. Raises TypeError for an unknown name."""
-        return replace(self, **changes)

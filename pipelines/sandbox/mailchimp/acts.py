@@ -43,7 +43,7 @@ def _move(state: State, member: Member, change: str, status: str, lock: Lock, re
 
 def _record(state: State, change: str, member: Member, before: str, **what: Any) -> None:
     member_id = address_hash(member.email_address)
-    state.record(
+    state.remember(
         change, list_id=member.list_id, member_id=member_id, status_before=before, status_after=member.status, **what
     )
 
@@ -151,7 +151,7 @@ def _change_email(state: State, member: Member, options: Json) -> None:
     member.last_changed = state.stamp()
     state.members.rename(member, new_email)
     what = {"member_id": before, "new_member_id": address_hash(new_email)}
-    state.record("rename", list_id=member.list_id, status_before=member.status, status_after=member.status, **what)
+    state.remember("rename", list_id=member.list_id, status_before=member.status, status_after=member.status, **what)
 
 
 def _edit_fields(state: State, member: Member, options: Json) -> None:

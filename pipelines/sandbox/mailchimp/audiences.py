@@ -104,7 +104,7 @@ def new_audience(state: State, name: str, settings: Json) -> Audience:
         number = state.number(f"merge field {audience.id}")
         field = MergeField(audience.id, number, tag, label, kind, display_order=number + 1, options=dict(options))
         state.fields.put(field)
-    state.record("audience_add", list_id=audience.id)
+    state.remember("audience_add", list_id=audience.id)
     return audience
 
 
@@ -221,7 +221,7 @@ def patch_audience(state: State, asked: Asked) -> Json:
     audience.settings = _settings(body, audience.settings)
     audience.name = name
     state.audiences.put(audience)
-    state.record("audience_update", list_id=audience.id, fields=sorted(body))
+    state.remember("audience_update", list_id=audience.id, fields=sorted(body))
     return audience_document(state, audience, asked)
 
 
@@ -239,4 +239,4 @@ def delete_audience(state: State, asked: Asked) -> None:
     for segment in state.segments_of(audience.id):
         state.segments.remove(segment)
     state.audiences.remove(audience)
-    state.record("audience_delete", list_id=audience.id)
+    state.remember("audience_delete", list_id=audience.id)

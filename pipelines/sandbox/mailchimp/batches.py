@@ -67,7 +67,7 @@ def post_batch(state: State, asked: Asked) -> Json:
     batch = Batch(state.new_id("batch"), state.stamp(), turn_at, asked.ip)
     state.batches.save(batch)
     state.batches.set_operations(batch.id, [_operation(batch.id, item) for item in operations])
-    state.record("batch_add", ids=[batch.id])
+    state.remember("batch_add", ids=[batch.id])
     return batch_document(state, batch)
 
 
@@ -124,7 +124,7 @@ def delete_batch(state: State, asked: Asked) -> None:
     """DELETE /batches/{batch_id}: stops it; what it did stays done, its answers are gone."""
     batch = batch_at(state, asked)
     state.batches.remove(batch)
-    state.record("batch_delete", ids=[batch.id])
+    state.remember("batch_delete", ids=[batch.id])
     if batch.status in ("preprocessing", "started"):
         _let_the_next_begin(state)
 

@@ -171,7 +171,7 @@ def post_campaign(state: State, asked: Asked) -> Json:
         tracking={**TRACKING, **_object(body, "tracking")},
     )
     state.campaigns.put(campaign)
-    state.record("campaign_add", list_id=list_id, ids=[campaign.id])
+    state.remember("campaign_add", list_id=list_id, ids=[campaign.id])
     return campaign_document(state, campaign)
 
 
@@ -201,7 +201,7 @@ def delete_campaign(state: State, asked: Asked) -> None:
     campaign = campaign_at(state, asked)
     state.deliveries.forget(campaign.id)
     state.campaigns.remove(campaign)
-    state.record("campaign_delete", list_id=campaign.list_id, ids=[campaign.id])
+    state.remember("campaign_delete", list_id=campaign.list_id, ids=[campaign.id])
 
 
 def _content(campaign: Campaign) -> Json:
@@ -231,7 +231,7 @@ def put_content(state: State, asked: Asked) -> Json:
     text = text_of(body, "plain_text") if "plain_text" in body else html.unescape(re.sub(r"<[^>]*>", " ", page))
     campaign.html, campaign.plain_text = page, text
     state.campaigns.put(campaign)
-    state.record("campaign_content", list_id=campaign.list_id, ids=[campaign.id])
+    state.remember("campaign_content", list_id=campaign.list_id, ids=[campaign.id])
     return _content(campaign)
 
 
@@ -265,7 +265,7 @@ def _note_send(state: State, campaign: Campaign, count: int) -> None:
     if count >= 10:  # the date is kept for sends to 10 or more recipients
         audience.last_sent = campaign.send_time
         state.audiences.put(audience)
-    state.record("campaign_send", list_id=campaign.list_id, ids=[campaign.id])
+    state.remember("campaign_send", list_id=campaign.list_id, ids=[campaign.id])
 
 
 def _folder_document(state: State, folder: Folder) -> Json:
@@ -287,5 +287,5 @@ def post_folder(state: State, asked: Asked) -> Json:
     """POST /campaign-folders {name}."""
     folder = Folder(state.new_id("folder"), text_of(asked.object("name"), "name"))
     state.folders.put(folder)
-    state.record("folder_add", ids=[folder.id])
+    state.remember("folder_add", ids=[folder.id])
     return _folder_document(state, folder)

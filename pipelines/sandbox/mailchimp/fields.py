@@ -86,7 +86,7 @@ def post_field(state: State, asked: Asked) -> Json:
     field.options = dict(OPTIONS.get(kind, {}))
     _set(field, body)
     state.fields.put(field)
-    state.record("field_add", list_id=list_id, fields=[tag])
+    state.remember("field_add", list_id=list_id, fields=[tag])
     return field_document(field)
 
 
@@ -128,7 +128,7 @@ def patch_field(state: State, asked: Asked) -> Json:
     _set(field, body)
     field.tag = tag
     state.fields.put(field)
-    state.record("field_update", list_id=field.list_id, fields=[tag])
+    state.remember("field_update", list_id=field.list_id, fields=[tag])
     return field_document(field)
 
 
@@ -136,4 +136,4 @@ def delete_field(state: State, asked: Asked) -> None:
     """DELETE /lists/{list_id}/merge-fields/{merge_id}: members lose its value."""
     field = field_at(state, asked)
     state.fields.remove(field)
-    state.record("field_delete", list_id=field.list_id, fields=[field.tag])
+    state.remember("field_delete", list_id=field.list_id, fields=[field.tag])

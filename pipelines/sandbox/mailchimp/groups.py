@@ -63,7 +63,7 @@ def get_category(state: State, asked: Asked) -> Json:
 def new_category(state: State, list_id: str, title: str, kind: str = "checkboxes") -> Category:
     """A category without groups."""
     category = Category(state.new_id("category"), list_id, title, kind)
-    state.record("category_add", list_id=list_id, ids=[category.id])
+    state.remember("category_add", list_id=list_id, ids=[category.id])
     return state.categories.put(category)
 
 
@@ -90,7 +90,7 @@ def patch_category(state: State, asked: Asked) -> Json:
     category.type = _checked_type(body) if "type" in body else category.type
     category.title = title
     state.categories.put(category)
-    state.record("category_update", list_id=category.list_id, ids=[category.id])
+    state.remember("category_update", list_id=category.list_id, ids=[category.id])
     return _category_document(category)
 
 
@@ -100,7 +100,7 @@ def delete_category(state: State, asked: Asked) -> None:
     for interest in [item for item in state.interests if item.category_id == category.id]:
         _drop(state, interest)
     state.categories.remove(category)
-    state.record("category_delete", list_id=category.list_id, ids=[category.id])
+    state.remember("category_delete", list_id=category.list_id, ids=[category.id])
 
 
 def get_interests(state: State, asked: Asked) -> Json:
@@ -129,7 +129,7 @@ def new_interest(state: State, category: Category, name: str) -> Interest:
         detail = f"Cannot have more than {limit} interests per list (Across all categories)"
         raise Problem(400, "Bad Request", detail)
     interest = Interest(state.new_id("interest"), category.id, category.list_id, name)
-    state.record("interest_add", list_id=category.list_id, ids=[interest.id])
+    state.remember("interest_add", list_id=category.list_id, ids=[interest.id])
     return state.interests.put(interest)
 
 
@@ -145,7 +145,7 @@ def patch_interest(state: State, asked: Asked) -> Json:
     interest = interest_at(state, asked)
     interest.name = text_of(asked.object("name"), "name")
     state.interests.put(interest)
-    state.record("interest_update", list_id=interest.list_id, ids=[interest.id])
+    state.remember("interest_update", list_id=interest.list_id, ids=[interest.id])
     return _interest_document(state, interest)
 
 
@@ -153,7 +153,7 @@ def delete_interest(state: State, asked: Asked) -> None:
     """DELETE .../interests/{interest_id}."""
     interest = interest_at(state, asked)
     _drop(state, interest)
-    state.record("interest_delete", list_id=interest.list_id, ids=[interest.id])
+    state.remember("interest_delete", list_id=interest.list_id, ids=[interest.id])
 
 
 def _drop(state: State, interest: Interest) -> None:

@@ -48,7 +48,7 @@ def add(
     state.members.save(member)
     for name in body.get("tags", ()):
         tag_member(state, member, name)
-    state.record("add", list_id=list_id, member_id=address_hash(email_address), status_before="", status_after=status)
+    state.remember("add", list_id=list_id, member_id=address_hash(email_address), status_before="", status_after=status)
     return member
 
 
@@ -106,7 +106,7 @@ def _note_changes(state: State, member: Member, before: Json, member_id: str) ->
     if "email_address" in changed:
         what["new_member_id"] = address_hash(member.email_address)
     change = "rename" if "email_address" in changed else "update"
-    state.record(change, **what, status_before=before["status"], status_after=member.status)
+    state.remember(change, **what, status_before=before["status"], status_after=member.status)
     return True
 
 
@@ -211,7 +211,9 @@ def archive(state: State, member: Member) -> None:
     member.last_changed = state.stamp()
     state.members.save(member)
     member_id = address_hash(member.email_address)
-    state.record("archive", list_id=member.list_id, member_id=member_id, status_before=before, status_after="archived")
+    state.remember(
+        "archive", list_id=member.list_id, member_id=member_id, status_before=before, status_after="archived"
+    )
 
 
 def delete_permanently(state: State, member: Member) -> None:
@@ -223,6 +225,6 @@ def delete_permanently(state: State, member: Member) -> None:
         delivery.erased = True
         delivery.email_address = ""
         state.deliveries.save(delivery)
-    state.record(
+    state.remember(
         "delete", list_id=member.list_id, member_id=member_id, status_before=member.status, status_after="deleted"
     )

@@ -6,6 +6,8 @@ Belongs here: shapes. Does not: rules, and how a document looks in an answer. Un
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pipelines.sandbox.people import Reactions
+
 Json = dict[str, Any]
 Lock = Literal["", "unsubscribe", "bounce", "abuse"]
 Progress = Literal["pending", "preprocessing", "started", "finalizing", "finished"]
@@ -144,26 +146,14 @@ class Campaign:
 
 
 @dataclass
-class Delivery:
-    """One recipient of one campaign with everything that follows from it, also what has yet to happen.
-
-    opens [{at, proxy, ip}], clicks [{at, link_id, ip}]; `due` [[at, "bounce" | "opt_out" | "complaint"]] is what has
-    not yet changed the member; `erased` once the member was permanently deleted.
-    """
+class Delivery(Reactions):
+    """One recipient of one campaign with everything that follows; `erased` once the member was permanently deleted."""
 
     campaign_id: str
     contact_id: str
     list_id: str
     email_address: str
-    bounce: str = ""
-    bounced_at: str = ""
-    opens: list[Json] = field(default_factory=list)
-    clicks: list[Json] = field(default_factory=list)
-    opted_out_at: str = ""
-    opt_out_reason: str = ""
-    complained_at: str = ""
     complaint_id: int = 0
-    due: list[list[str]] = field(default_factory=list)
     erased: bool = False
 
 

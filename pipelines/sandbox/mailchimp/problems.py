@@ -25,7 +25,7 @@ class Problem(Exception):
         has_type: bool = True,
         allow: str = "",
     ) -> None:
-        super().__init__(title)
+        super().__init__(detail)
         self.status = status
         self.title = title
         self.detail = detail

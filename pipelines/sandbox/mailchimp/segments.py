@@ -25,7 +25,7 @@ def new_segment(state: State, list_id: str, name: str) -> Segment:
     """Creates a tag."""
     now = state.stamp()
     segment = Segment(state.number("segment", 40001), list_id, name, created_at=now, updated_at=now)
-    state.record("segment_add", list_id=list_id, ids=[segment.id])
+    state.remember("segment_add", list_id=list_id, ids=[segment.id])
     return state.segments.put(segment)
 
 
@@ -67,7 +67,7 @@ def take_out(state: State, segment: Segment, member: Member) -> bool:
 
 
 def _record(state: State, change: str, segment: Segment, member: Member) -> None:
-    state.record(
+    state.remember(
         change,
         list_id=member.list_id,
         member_id=address_hash(member.email_address),
@@ -208,7 +208,7 @@ def delete_segment(state: State, asked: Asked) -> None:
     for member in list(state.members.tagged(segment.id).values()):
         state.members.untag(member, segment.id)
     state.segments.remove(segment)
-    state.record("segment_delete", list_id=segment.list_id, ids=[segment.id])
+    state.remember("segment_delete", list_id=segment.list_id, ids=[segment.id])
 
 
 def get_segment_members(state: State, asked: Asked) -> Json:

@@ -1,17 +1,14 @@
 """The Mailchimp simulator as one object: what the server calls, and what tests and rehearsals hold.
 
-Belongs here: one call at a time, the switches, helpers for tests. Does not: HTTP (sandbox/http.py), the rules of
-the API (the module of each theme).
+Belongs here: what only this system has, helpers for tests. Does not: what all simulators have (sandbox/simulator.py),
+HTTP (sandbox/http.py), the rules of the API (the module of each theme).
 """
 
-import logging
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines.sandbox.clock import Clock
-from pipelines.sandbox.faults import Fault, Faults, Traffic
 from pipelines.sandbox.http import Answer, Call
 from pipelines.sandbox.mailchimp import acts, batch_results, batch_runs, members, routes
 from pipelines.sandbox.mailchimp.member_document import Renderer
@@ -20,6 +17,7 @@ from pipelines.sandbox.mailchimp.problems import Problem
 from pipelines.sandbox.mailchimp.seeding import API_KEY, AUDIENCE, seed
 from pipelines.sandbox.mailchimp.state import State
 from pipelines.sandbox.mailchimp.switches import Switches
+from pipelines.sandbox.simulator import Simulator
 
 TITLES = {
     403: "Forbidden",
@@ -30,38 +28,21 @@ TITLES = {
 }
 TOO_MANY = "You have exceeded the limit of 10 simultaneous connections."
 
-logger = logging.getLogger(__name__)
 
-
-class Mailchimp:
-    """The imitated account. `url` is what a connection names: the root above /3.0. Safe to use from any thread."""
+class Mailchimp(Simulator[State, Switches]):
+    """The imitated account. `url` is what a connection names: the root above /3.0."""
 
     api_key = API_KEY
+    problem = Problem
 
     def __init__(self, folder: Path, seed: int, clock: Clock, switches: Switches, url: str) -> None:
-        self.url = url
-        self.faults = Faults()
-        self.traffic = Traffic()
-        self._lock = threading.RLock()
-        self._state = State(folder / "mailchimp.sqlite", clock, seed, switches, url)
-        self._first_switches = switches
-        self._seed_if_fresh()
+        super().__init__(State(folder / "mailchimp.sqlite", clock, seed, switches, url), url)
 
-    def _seed_if_fresh(self) -> None:
-        if self._state.is_fresh:
-            with self._state.request("seed"):
-                seed(self._state)
+    def _seed(self) -> None:
+        seed(self._state)
 
-    def handle(self, call: Call) -> Answer:
-        """Does what the call says, after what has fallen due by now."""
-        with self._lock:
-            self._settle()
-            with self._state.request("api", call.method, call.route):
-                try:
-                    return routes.answer(self._state, call)
-                except Exception:
-                    logger.exception("The Mailchimp simulator failed at %s %s", call.method, call.route)
-                    return self.broken(call, 500)
+    def _answer(self, call: Call) -> Answer:
+        return routes.answer(self._state, call)
 
     def crowded(self, call: Call, connections: int) -> Answer | None:
         """429 for one connection too many, without Retry-After, as Mailchimp does."""
@@ -98,17 +79,15 @@ class Mailchimp:
 
     def member(self, list_id: str, email: str) -> Json | None:
         """The member's document as the API shows it, None when there is none."""
-        with self._lock:
-            self._settle()
-            member = self._state.members.at(list_id, email)
-            return Renderer(self._state, list_id).full(member) if member else None
+        with self._settled() as state:
+            member = state.members.at(list_id, email)
+            return Renderer(state, list_id).full(member) if member else None
 
     def members(self, list_id: str) -> list[Json]:
         """Documents of all members, whatever their status, without _links."""
-        with self._lock:
-            self._settle()
-            show = Renderer(self._state, list_id, with_links=False).full
-            return [show(member) for member in self._state.members.of(list_id).values()]
+        with self._settled() as state:
+            show = Renderer(state, list_id, with_links=False).full
+            return [show(member) for member in state.members.of(list_id).values()]
 
     def add_members(self, list_id: str, bodies: Iterable[Mapping[str, Any]], source: str = "Import") -> None:
         """Puts many members there at once, each a body of POST /members; outside the history."""
@@ -119,50 +98,6 @@ class Mailchimp:
 
     def act(self, list_id: str, email: str, act: str, **options: Any) -> Json | None:
         """Lets a person or a marketer do something (see acts.py); the member afterwards, None when it is gone."""
-        with self._lock:
-            self._settle()
-            with self._state.request("hand", "ACT", act):
-                try:
-                    member = acts.perform(self._state, list_id, email, act, options)
-                except Problem as problem:
-                    raise ValueError(problem.detail) from None
-            return Renderer(self._state, list_id).full(member) if member else None
-
-    def history(self, after: int = 0, count: int = -1) -> list[Json]:
-        """What changed and through what, oldest first; `after` is the last `seq` that is known."""
-        with self._lock:
-            self._settle()
-            return self._state.history(after, count)
-
-    def stats(self) -> Json:
-        """Counts of calls, statuses and simultaneous connections since the start."""
-        return self.traffic.report()
-
-    def fail(self, **fault: Any) -> None:
-        """Switches a fault on for the next matching calls (see faults.Fault)."""
-        self.faults.add(Fault.read(fault))
-
-    @property
-    def switches(self) -> Switches:
-        """How the open points of the contract are decided now."""
-        return self._state.switches
-
-    def turn(self, **changes: Any) -> Switches:
-        """Decides open points differently from now on, until the next reset or start."""
-        with self._lock:
-            self._state.switches = self._state.switches.turned(changes)
-            return self._state.switches
-
-    def reset(self) -> None:
-        """As if it were new: state, history, faults, counts, switches."""
-        with self._lock:
-            self.faults.clear()
-            self.traffic.reset()
-            self._state.switches = self._first_switches
-            self._state.clear()
-            self._seed_if_fresh()
-
-    def close(self) -> None:
-        """Lets the state's file go."""
-        with self._lock:
-            self._state.close()
+        with self._by_hand(act) as state:
+            member = acts.perform(state, list_id, email, act, options)
+            return Renderer(state, list_id).full(member) if member else None

@@ -6,10 +6,8 @@ Belongs here: finding, saving, numbering, time. Does not: any rule of the API.
 import hashlib
 import heapq
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from pipelines.sandbox.clock import Clock, stamp
 from pipelines.sandbox.documents import Collection, Documents
@@ -29,6 +27,7 @@ from pipelines.sandbox.mailchimp.model import (
     Segment,
 )
 from pipelines.sandbox.mailchimp.switches import Switches
+from pipelines.sandbox.state import SimulatorState
 
 
 def md5(text: str) -> str:
@@ -203,24 +202,20 @@ class Batches:
             self._operations.remove(operation)
 
 
-class State:
-    """Everything that the simulator knows. Not thread-safe: its simulator serialises the calls.
+class State(SimulatorState[Account, Switches]):
+    """Everything that the simulator knows. `url` is the server's root, for addresses of files beside the API.
 
-    `url` is the root of the server, for addresses that lead to files beside the API.
+    The history names list_id, member_id (MD5), status_before, status_after, fields and ids.
     """
 
     def __init__(self, path: Path, clock: Clock, seed: int, switches: Switches, url: str) -> None:
-        self._documents = Documents(path)
-        self._clock = clock
-        self._request = ("", "", "")
         self.seed = seed
         self.url = url
-        self.switches = switches
-        self._load()
+        super().__init__(path, clock, switches)
 
     def _load(self) -> None:
         documents = self._documents
-        self._accounts: Collection[Account] = Collection(documents, "account", Account, lambda found: found.account_id)
+        self._accounts = Collection(documents, "account", Account, lambda found: found.account_id)
         self.audiences: Collection[Audience] = Collection(documents, "audiences", Audience, lambda found: found.id)
         self.members = Roll(documents)
         self.fields: Collection[MergeField] = Collection(
@@ -237,34 +232,9 @@ class State:
             documents, "marks", Mark, lambda found: f"{found.kind}:{found.list_id}:{found.address_hash}"
         )
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether nothing was seeded yet."""
-        return not len(self._accounts)
-
-    @property
-    def account(self) -> Account:
-        """The one account."""
-        return next(iter(self._accounts))
-
-    def save_account(self, account: Account) -> None:
-        """Writes it down."""
-        self._accounts.put(account)
-
-    def now(self) -> datetime:
-        """The moment, in UTC."""
-        return self._clock()
-
     def stamp(self, seconds_ago: int = 0) -> str:
         """The moment as Mailchimp writes it."""
         return stamp(self.now() - timedelta(seconds=seconds_ago))
-
-    def number(self, kind: str, first: int = 1) -> int:
-        """The next number of its kind; the same sequence in every sandbox."""
-        account = self.account
-        account.counters[kind] = account.counters.get(kind, first - 1) + 1
-        self.save_account(account)
-        return account.counters[kind]
 
     def new_id(self, kind: str, length: int = 10) -> str:
         """A hex id; the same sequence in every sandbox of the same seed."""
@@ -286,35 +256,3 @@ class State:
     def mark(self, kind: str, list_id: str, email_address: str) -> Mark | None:
         """The mark of this kind on the address, if any."""
         return self.marks.get(f"{kind}:{list_id}:{address_hash(email_address)}")
-
-    @contextmanager
-    def request(self, actor: str, method: str = "", route: str = "") -> Iterator[None]:
-        """What changes inside is recorded as this request's doing, and written down at its end."""
-        self._request = (actor, method, route)
-        try:
-            yield
-        finally:
-            self._documents.commit()
-
-    def record(self, change: str, **what: Any) -> None:
-        """Adds to the history: what changed through the present request.
-
-        Keys in use: list_id, member_id (MD5), email_address is never kept; status_before, status_after, fields, ids.
-        """
-        actor, method, route = self._request
-        if actor != "seed":
-            entry = {"at": self.stamp(), "actor": actor, "method": method, "path": route, "change": change, **what}
-            self._documents.append_history(entry)
-
-    def history(self, after: int = 0, count: int = -1) -> list[dict[str, Any]]:
-        """Entries with `seq` above `after`, oldest first."""
-        return self._documents.history(after, count)
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._documents.clear()
-        self._load()
-
-    def close(self) -> None:
-        """Lets the file go."""
-        self._documents.close()

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pipelines.sandbox.people import Habits
+from pipelines.sandbox.switches import BaseSwitches
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class Switches(BaseSwitches):
     """Section numbers are those of the contract.
 
     max_connections          4: simultaneous connections of the user; one more is answered with 429

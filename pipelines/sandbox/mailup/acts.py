@@ -128,14 +128,14 @@ def _hard_bounce(state: State, recipient: Recipient, _: int, options: Json) -> N
 
 def _soft_bounce(state: State, recipient: Recipient, list_id: int, options: Json) -> None:
     _bounced(state, _needed(state, recipient, options), "soft")
-    state.record("soft_bounce", list_id=list_id, recipient_id=recipient.id)
+    state.remember("soft_bounce", list_id=list_id, recipient_id=recipient.id)
 
 
 def _open(state: State, recipient: Recipient, list_id: int, options: Json) -> None:
     delivery = _needed(state, recipient, options)
     insort(delivery.opens, {"at": state.stamp(), "proxy": False, "ip": "203.0.113.250"}, key=itemgetter("at"))
     state.deliveries.save(delivery)
-    state.record("open", list_id=list_id, recipient_id=recipient.id)
+    state.remember("open", list_id=list_id, recipient_id=recipient.id)
 
 
 def _click(state: State, recipient: Recipient, list_id: int, options: Json) -> None:
@@ -143,7 +143,7 @@ def _click(state: State, recipient: Recipient, list_id: int, options: Json) -> N
     event = {"at": state.stamp(), "link_id": str(options["url"]), "ip": "203.0.113.250"}
     insort(delivery.clicks, event, key=itemgetter("at"))
     state.deliveries.save(delivery)
-    state.record("click", list_id=list_id, recipient_id=recipient.id)
+    state.remember("click", list_id=list_id, recipient_id=recipient.id)
 
 
 def _change_email(state: State, recipient: Recipient, list_id: int, options: Json) -> None:
@@ -151,7 +151,7 @@ def _change_email(state: State, recipient: Recipient, list_id: int, options: Jso
     if not is_address(new_email) or state.book.at(new_email) not in (None, recipient):
         raise ValueError("The new address is not valid or taken.")
     state.book.rename(recipient, new_email)
-    state.record("rename", list_id=list_id, recipient_id=recipient.id)
+    state.remember("rename", list_id=list_id, recipient_id=recipient.id)
 
 
 def _edit_fields(state: State, recipient: Recipient, _: int, options: Json) -> None:
@@ -163,7 +163,7 @@ def _edit_fields(state: State, recipient: Recipient, _: int, options: Json) -> N
         raise LookupError(f"There are no dynamic fields {', '.join(unknown)}.")
     changed = write(state, recipient, Row(recipient.email, name, "", "", sent), "cleared")
     state.book.save(recipient)
-    state.record("update", recipient_id=recipient.id, fields=changed)
+    state.remember("update", recipient_id=recipient.id, fields=changed)
 
 
 def _confirm(state: State, recipient: Recipient, list_id: int, _: Json) -> None:

@@ -10,20 +10,17 @@ Belongs here: pages for rehearsals and tests. Does not: anything that MailUp's A
     POST   fields     {id, description}: names a dynamic field
     POST   tokens     {how: expire | revoke}: ends the tokens that were given out
     POST   imports    {next: [stall | fail | half]} for the coming ones, {finish: true} for those that wait
-    GET    history    ?after=SEQ&count=N: what changed, and through what
     GET    resubscribed   whom a call of the API subscribed after they were unsubscribed or had said no
-    GET    stats      calls by route and status, simultaneous connections
-    GET, POST, DELETE faults     what goes wrong with the next calls
-    GET, POST switches           how open points of the contract are decided
+    ...    history, stats, faults, switches: see sandbox/watching.py
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from starlette.routing import Route
 
 from pipelines.sandbox.backstage import Visit, page
 from pipelines.sandbox.mailup.simulator import Mailup
+from pipelines.sandbox.watching import watching_routes
 
 ROOT = "/sandbox/mailup"
 
@@ -46,41 +43,15 @@ def admin_routes(mailup: Mailup) -> list[Route]:
             return {"recipient": mailup.recipient(list_id, visit.query["email"])}
         return {"recipients": mailup.recipients(list_id)}
 
-    return [
-        page(f"{ROOT}/act", act, ("POST",)),
-        page(f"{ROOT}/people", people, ("GET", "POST")),
-        *_watching_routes(mailup),
-        *_console_routes(mailup),
-    ]
-
-
-def _watching_routes(mailup: Mailup) -> list[Route]:
-    def history(visit: Visit) -> dict[str, Any]:
-        after, count = int(visit.query.get("after", 0)), int(visit.query.get("count", -1))
-        return {"history": mailup.history(after, count)}
-
     def resubscribed(_: Visit) -> dict[str, Any]:
         return {"resubscribed": mailup.resubscribed()}
 
-    def faults(visit: Visit) -> dict[str, Any]:
-        if visit.method == "POST":
-            mailup.fail(**visit.body)
-        elif visit.method == "DELETE":
-            mailup.faults.clear()
-        return {"faults": [asdict(fault) for fault in mailup.faults.waiting()]}
-
-    def switches(visit: Visit) -> dict[str, Any]:
-        return asdict(mailup.turn(**visit.body) if visit.method == "POST" else mailup.switches)
-
-    def stats(_: Visit) -> dict[str, Any]:
-        return mailup.stats()
-
     return [
-        page(f"{ROOT}/history", history),
+        page(f"{ROOT}/act", act, ("POST",)),
+        page(f"{ROOT}/people", people, ("GET", "POST")),
         page(f"{ROOT}/resubscribed", resubscribed),
-        page(f"{ROOT}/stats", stats),
-        page(f"{ROOT}/faults", faults, ("GET", "POST", "DELETE")),
-        page(f"{ROOT}/switches", switches, ("GET", "POST")),
+        *watching_routes(ROOT, mailup),
+        *_console_routes(mailup),
     ]
 
 

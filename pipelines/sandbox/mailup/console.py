@@ -47,7 +47,7 @@ def add_group(state: State, list_id: int, name: str, *, deletable: bool) -> int:
         raise LookupError(f"There is no list {list_id}.")
     group = Group(state.number("group"), list_id, name, deletable=deletable)
     state.groups.put(group)
-    state.record("group_add", list_id=list_id, group_id=group.id)
+    state.remember("group_add", list_id=list_id, group_id=group.id)
     return group.id
 
 

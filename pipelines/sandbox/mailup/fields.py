@@ -40,4 +40,4 @@ def name_field(state: State, number: int, description: str) -> None:
     fields = {**account.fields, str(number): description}
     account.fields = dict(sorted(fields.items(), key=lambda pair: int(pair[0])))
     state.save_account(account)
-    state.record("field_rename", id=number)
+    state.remember("field_rename", id=number)

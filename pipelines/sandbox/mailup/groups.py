@@ -45,7 +45,7 @@ def post_group(state: State, asked: Asked) -> Json:
     deletable = body.get("Deletable", True) is not False
     group = Group(state.number("group"), list_id, name, text_of(body, "Notes"), deletable)
     state.groups.put(group)
-    state.record("group_add", list_id=list_id, group_id=group.id)
+    state.remember("group_add", list_id=list_id, group_id=group.id)
     return group_document(group)
 
 
@@ -57,7 +57,7 @@ def put_group(state: State, asked: Asked) -> Json:
     group.notes = text_of(body, "Notes") if "Notes" in body else group.notes
     group.deletable = bool(body.get("Deletable", group.deletable))
     state.groups.put(group)
-    state.record("group_update", list_id=group.list_id, group_id=group.id)
+    state.remember("group_update", list_id=group.list_id, group_id=group.id)
     return group_document(group)
 
 
@@ -81,4 +81,4 @@ def drop_group(state: State, group: Group) -> None:
     for recipient in state.recipients(tuple(state.book.group(group.id).ids())):
         state.book.leave(recipient, group.id)
     state.groups.remove(group)
-    state.record("group_delete", list_id=group.list_id, group_id=group.id)
+    state.remember("group_delete", list_id=group.list_id, group_id=group.id)

@@ -78,7 +78,7 @@ def _start(state: State, asked: Asked, list_id: int, group: Group | None) -> int
     )
     state.save_account(account)
     state.imports.put(made)
-    state.record("import_add", list_id=list_id, group_id=made.group_id, id=made.id)
+    state.remember("import_add", list_id=list_id, group_id=made.group_id, id=made.id)
     return made.id
 
 

@@ -24,7 +24,7 @@ def new_list(state: State, name: str, description: str, settings: Json, *, usabl
     company = settings.get("CompanyName") or state.account.company
     made = MailList(number, guid, name, description, company, settings, usable_at)
     state.lists.put(made)
-    state.record("list_add", list_id=number)
+    state.remember("list_add", list_id=number)
     return made
 
 
@@ -79,7 +79,7 @@ def put_list(state: State, asked: Asked) -> Json:
     found.name = text_of(body, "Name") or found.name
     found.description = text_of(body, "Description") if "Description" in body else found.description
     state.lists.put(found)
-    state.record("list_update", list_id=found.id)
+    state.remember("list_update", list_id=found.id)
     return _full(found)
 
 

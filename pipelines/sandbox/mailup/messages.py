@@ -95,7 +95,7 @@ def post_message(state: State, asked: Asked) -> Json:
     message = Message(state.number("message", 24), found.id, "", "", state.stamp(), details=dict(DETAILS))
     _write(state, message, body)
     state.messages.put(message)
-    state.record("message_add", list_id=found.id, id=message.id)
+    state.remember("message_add", list_id=found.id, id=message.id)
     return _short(message)
 
 
@@ -104,7 +104,7 @@ def put_message(state: State, asked: Asked) -> Json:
     message = message_at(state, asked)
     _write(state, message, asked.object("Subject", "Content"))
     state.messages.put(message)
-    state.record("message_update", list_id=message.list_id, id=message.id)
+    state.remember("message_update", list_id=message.list_id, id=message.id)
     return _short(message)
 
 
@@ -131,7 +131,7 @@ def delete_message(state: State, asked: Asked) -> None:
     message = message_at(state, asked)
     state.deliveries.forget(message.id)
     state.messages.remove(message)
-    state.record("message_delete", list_id=message.list_id, id=message.id)
+    state.remember("message_delete", list_id=message.list_id, id=message.id)
 
 
 def put_dynamic_fields(state: State, asked: Asked) -> None:

@@ -7,6 +7,8 @@ stamps of sandbox/clock.py, `..._at` in ticks are seconds of MovableClock.ticks.
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pipelines.sandbox.people import Reactions
+
 Json = dict[str, Any]
 Status = Literal["Subscribed", "Pending", "Unsubscribed"]
 Progress = Literal["waiting", "done", "failed"]
@@ -167,11 +169,10 @@ class Sending:
 
 
 @dataclass
-class Delivery:
-    """One recipient of one message over all its sendings, with everything that follows, also what has yet to happen.
+class Delivery(Reactions):
+    """One recipient of one message over all its sendings, each a moment in `sent`, with everything that follows.
 
-    sent [moment]; opens [{at, proxy, ip}]; clicks [{at, link_id, ip}] where link_id is the address itself; `due`
-    [[at, "bounce" | "opt_out" | "complaint"]] has not yet changed the recipient.
+    The link_id of a click is the address itself.
     """
 
     message_id: int
@@ -179,11 +180,3 @@ class Delivery:
     list_id: int
     email: str
     sent: list[str] = field(default_factory=list)
-    bounce: str = ""
-    bounced_at: str = ""
-    opens: list[Json] = field(default_factory=list)
-    clicks: list[Json] = field(default_factory=list)
-    opted_out_at: str = ""
-    opt_out_reason: str = ""
-    complained_at: str = ""
-    due: list[list[str]] = field(default_factory=list)

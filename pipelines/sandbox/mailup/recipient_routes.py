@@ -179,7 +179,7 @@ def put_detail(state: State, asked: Asked) -> Json:
     if row.mobile_number:
         state.book.set_mobile(recipient, row.mobile_prefix, row.mobile_number)
     if changed:
-        state.record("update", recipient_id=recipient.id, fields=changed)
+        state.remember("update", recipient_id=recipient.id, fields=changed)
     return recipient_document(state, recipient)
 
 
@@ -189,7 +189,7 @@ def _change_address(state: State, recipient: Recipient, email: str) -> None:
     if not is_address(email) or state.book.at(email) not in (None, recipient):
         raise bad_request("The email address is not valid or belongs to another recipient.")
     state.book.rename(recipient, email)
-    state.record("rename", recipient_id=recipient.id)
+    state.remember("rename", recipient_id=recipient.id)
 
 
 def subscribe_to_list(state: State, asked: Asked) -> None:

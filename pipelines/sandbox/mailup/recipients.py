@@ -30,7 +30,7 @@ def save(state: State, row: Row, blanks: Blanks, *, with_mobile: bool = True) ->
     if with_mobile and row.mobile_number:
         state.book.set_mobile(recipient, row.mobile_prefix, row.mobile_number)
     if is_new or changed:
-        state.record("create" if is_new else "update", recipient_id=recipient.id, fields=changed)
+        state.remember("create" if is_new else "update", recipient_id=recipient.id, fields=changed)
     return recipient, is_new
 
 
@@ -62,7 +62,7 @@ def set_status(
     moved.status = status
     _date(moved, state.stamp(), optout, ip)
     state.subscriptions.save(moved)
-    state.record(
+    state.remember(
         change,
         list_id=list_id,
         recipient_id=recipient.id,
@@ -129,7 +129,7 @@ def remove_from_list(state: State, recipient: Recipient, list_id: int) -> None:
         if group.id in recipient.groups:
             state.book.leave(recipient, group.id)
     state.subscriptions.remove(subscription)
-    state.record(
+    state.remember(
         "remove", list_id=list_id, recipient_id=recipient.id, status_before=subscription.status, status_after=""
     )
 
@@ -139,21 +139,21 @@ def remove_everywhere(state: State, recipient: Recipient) -> None:
     for item in state.lists:
         remove_from_list(state, recipient, item.id)
     state.book.remove(recipient)
-    state.record("erase", recipient_id=recipient.id)
+    state.remember("erase", recipient_id=recipient.id)
 
 
 def join_group(state: State, recipient: Recipient, group_id: int) -> None:
     """Into the group, whatever the status in its list."""
     if group_id not in recipient.groups:
         state.book.join(recipient, group_id)
-        state.record("group_join", group_id=group_id, recipient_id=recipient.id)
+        state.remember("group_join", group_id=group_id, recipient_id=recipient.id)
 
 
 def leave_group(state: State, recipient: Recipient, group_id: int) -> None:
     """Out of the group only."""
     if group_id in recipient.groups:
         state.book.leave(recipient, group_id)
-        state.record("group_leave", group_id=group_id, recipient_id=recipient.id)
+        state.remember("group_leave", group_id=group_id, recipient_id=recipient.id)
 
 
 def object_to(state: State, list_id: int, email: str) -> None:

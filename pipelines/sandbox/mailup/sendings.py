@@ -145,7 +145,7 @@ def run(state: State, sending: Sending) -> None:
         _deliver_all(state, sending, sent_at)
     sending.chosen = []
     state.sendings.put(sending)
-    state.record("send", list_id=sending.list_id, id=sending.message_id)
+    state.remember("send", list_id=sending.list_id, id=sending.message_id)
 
 
 def _deliver_all(state: State, sending: Sending, sent_at: datetime) -> None:

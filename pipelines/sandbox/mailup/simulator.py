@@ -1,18 +1,14 @@
 """The MailUp simulator as one object: what the server calls, and what tests and rehearsals hold.
 
-Belongs here: one call at a time, the switches, helpers for tests. Does not: HTTP (sandbox/http.py), the rules of
-the API (the module of each theme).
+Belongs here: what only this system has, helpers for tests. Does not: what all simulators have (sandbox/simulator.py),
+HTTP (sandbox/http.py), the rules of the API (the module of each theme).
 """
 
-import logging
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.sandbox.clock import MovableClock
-from pipelines.sandbox.faults import Fault, Faults, Traffic
 from pipelines.sandbox.http import Answer, Call
 from pipelines.sandbox.mailup import acts, console, imports, problems, recipients, routes, sendings
 from pipelines.sandbox.mailup.limits import RateLimit
@@ -23,60 +19,38 @@ from pipelines.sandbox.mailup.seeding import CLIENT_ID, CLIENT_SECRET, LIST, PAS
 from pipelines.sandbox.mailup.state import State
 from pipelines.sandbox.mailup.switches import Switches
 from pipelines.sandbox.mailup.values import read_row
+from pipelines.sandbox.simulator import Simulator
 
-logger = logging.getLogger(__name__)
 
-
-class Mailup:
-    """The imitated account. `url` is what a connection names: the root of the host. Safe to use from any thread."""
+class Mailup(Simulator[State, Switches]):
+    """The imitated account. `url` is what a connection names: the root of the host."""
 
     username = USERNAME
     password = PASSWORD
     client_id = CLIENT_ID
     client_secret = CLIENT_SECRET
+    problem = Problem
 
     def __init__(self, folder: Path, seed: int, clock: MovableClock, switches: Switches, url: str) -> None:
-        self.url = url
-        self.faults = Faults()
-        self.traffic = Traffic()
+        super().__init__(State(folder / "mailup.sqlite", clock, seed, switches), url)
         self._limit = RateLimit()
-        self._lock = threading.RLock()
-        self._state = State(folder / "mailup.sqlite", clock, seed, switches)
-        self._first_switches = switches
-        self._seed_if_fresh()
 
-    def _seed_if_fresh(self) -> None:
-        if self._state.is_fresh:
-            with self._state.request("seed"):
-                seed(self._state)
+    def _seed(self) -> None:
+        seed(self._state)
 
-    def handle(self, call: Call) -> Answer:
-        """Does what the call says, after what has fallen due by now."""
-        with self._settled(), self._state.request("api", call.method, call.route):
-            try:
-                return routes.answer(self._state, self._limit, call)
-            except Exception:
-                logger.exception("The MailUp simulator failed at %s %s", call.method, call.route)
-                return self.broken(call, 500)
+    def _answer(self, call: Call) -> Answer:
+        return routes.answer(self._state, self._limit, call)
 
-    def crowded(self, call: Call, connections: int) -> Answer | None:
-        """Never: MailUp limits calls per second, not connections."""
-        return None
+    def _settle(self) -> None:
+        with self._state.request("people"):
+            acts.settle(self._state)
+        with self._state.request("api"):
+            imports.settle(self._state)
+            sendings.settle(self._state)
 
     def broken(self, call: Call, status: int) -> Answer:
         """An error body for a status that a fault asks for."""
         return routes.problem_answer(problems.broken(status))
-
-    @contextmanager
-    def _settled(self) -> Iterator[State]:
-        """Alone with the state, after everything that has fallen due."""
-        with self._lock:
-            with self._state.request("people"):
-                acts.settle(self._state)
-            with self._state.request("api"):
-                imports.settle(self._state)
-                sendings.settle(self._state)
-            yield self._state
 
     @property
     def list_id(self) -> int:
@@ -119,14 +93,6 @@ class Mailup:
         with self._by_hand(act) as state:
             found = acts.perform(state, list_id, email, act, options)
             return person_document(state, found, list_id) if found else None
-
-    @contextmanager
-    def _by_hand(self, what: str) -> Iterator[State]:
-        with self._settled() as state, state.request("hand", "ACT", what):
-            try:
-                yield state
-            except Problem as problem:
-                raise ValueError(problem.description) from None
 
     def name_field(self, number: int, description: str) -> None:
         """Names a dynamic field in the console, a new or a known one. Raises ValueError."""
@@ -178,11 +144,6 @@ class Mailup:
         with self._by_hand("imports") as state:
             console.finish_imports(state)
 
-    def history(self, after: int = 0, count: int = -1) -> list[Json]:
-        """What changed and through what, oldest first; `after` is the last `seq` that is known."""
-        with self._settled() as state:
-            return state.history(after, count)
-
     def resubscribed(self) -> list[Json]:
         """Entries of the history in which a call of the API subscribed somebody who was unsubscribed or had said no.
 
@@ -193,36 +154,8 @@ class Mailup:
         )
         return [item for item in entries if item["against_will"] or item["status_before"] == "Unsubscribed"]
 
-    def stats(self) -> Json:
-        """Counts of calls, statuses and simultaneous connections since the start."""
-        return self.traffic.report()
-
-    def fail(self, **fault: Any) -> None:
-        """Switches a fault on for the next matching calls (see faults.Fault)."""
-        self.faults.add(Fault.read(fault))
-
-    @property
-    def switches(self) -> Switches:
-        """How the open points of the contract are decided now."""
-        return self._state.switches
-
-    def turn(self, **changes: Any) -> Switches:
-        """Decides open points differently from now on, until the next reset or start."""
-        with self._lock:
-            self._state.switches = self._state.switches.turned(changes)
-            return self._state.switches
-
     def reset(self) -> None:
-        """As if it were new: state, history, faults, counts, switches."""
+        """Also the calls of this second."""
         with self._lock:
-            self.faults.clear()
-            self.traffic.reset()
+            super().reset()
             self._limit.clear()
-            self._state.switches = self._first_switches
-            self._state.clear()
-            self._seed_if_fresh()
-
-    def close(self) -> None:
-        """Lets the state's file go."""
-        with self._lock:
-            self._state.close()

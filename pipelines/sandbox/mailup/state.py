@@ -4,11 +4,8 @@ Belongs here: finding, saving, numbering, time. Does not: any rule of the API.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipelines.sandbox.clock import MovableClock, stamp
 from pipelines.sandbox.documents import Collection, Documents
@@ -28,6 +25,7 @@ from pipelines.sandbox.mailup.model import (
     Token,
 )
 from pipelines.sandbox.mailup.switches import Switches
+from pipelines.sandbox.state import SimulatorState
 
 
 def address_hash(email: str) -> str:
@@ -190,20 +188,21 @@ class Subscriptions:
         self._all.remove(subscription)
 
 
-class State:
-    """Everything that the simulator knows. Not thread-safe: its simulator serialises the calls."""
+class State(SimulatorState[Account, Switches]):
+    """Everything that the simulator knows.
+
+    The history names list_id, recipient_id, group_id, status_before, status_after, optout_type, against_will, fields
+    and id.
+    """
 
     def __init__(self, path: Path, clock: MovableClock, seed: int, switches: Switches) -> None:
-        self._documents = Documents(path)
-        self._clock = clock
-        self._request = ("", "", "")
         self.seed = seed
-        self.switches = switches
-        self._load()
+        self.ticks = clock.ticks
+        super().__init__(path, clock, switches)
 
     def _load(self) -> None:
         documents = self._documents
-        self._accounts: Collection[Account] = Collection(documents, "account", Account, lambda found: found.uid)
+        self._accounts = Collection(documents, "account", Account, lambda found: found.uid)
         self.tokens: Collection[Token] = Collection(documents, "tokens", Token, lambda found: found.access)
         self.lists: Collection[MailList] = Collection(documents, "lists", MailList, lambda found: str(found.id))
         self.groups: Collection[Group] = Collection(documents, "groups", Group, lambda found: str(found.id))
@@ -218,38 +217,9 @@ class State:
         self.sendings: Collection[Sending] = Collection(documents, "sendings", Sending, lambda found: str(found.id))
         self.deliveries = Deliveries(documents)
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether nothing was seeded yet."""
-        return not len(self._accounts)
-
-    @property
-    def account(self) -> Account:
-        """The one account."""
-        return next(iter(self._accounts))
-
-    def save_account(self, account: Account) -> None:
-        """Writes it down."""
-        self._accounts.put(account)
-
-    def now(self) -> datetime:
-        """The moment, in UTC."""
-        return self._clock()
-
-    def ticks(self) -> float:
-        """Seconds for what only takes a while (see MovableClock.ticks)."""
-        return self._clock.ticks()
-
     def stamp(self) -> str:
         """The moment as it is kept."""
         return stamp(self.now())
-
-    def number(self, kind: str, first: int = 1) -> int:
-        """The next number of its kind; the same sequence in every sandbox."""
-        account = self.account
-        account.counters[kind] = account.counters.get(kind, first - 1) + 1
-        self.save_account(account)
-        return account.counters[kind]
 
     def secret(self, kind: str) -> str:
         """A token or code nobody has seen; the same sequence in every sandbox of the same seed."""
@@ -270,37 +240,3 @@ class State:
     def objection(self, list_id: int, email: str) -> Objection | None:
         """What the person with this address said to the list, if it was no."""
         return self.objections.get(f"{list_id}:{address_hash(email)}") if len(self.objections) else None
-
-    @contextmanager
-    def request(self, actor: str, method: str = "", route: str = "") -> Iterator[None]:
-        """What changes inside is recorded as this request's doing, and written down at its end."""
-        before, self._request = self._request, (actor, method, route)
-        try:
-            yield
-        finally:
-            self._request = before
-            self._documents.commit()
-
-    def record(self, change: str, **what: Any) -> None:
-        """Adds to the history: what changed through the present request; addresses are never kept.
-
-        Keys in use: list_id, recipient_id, group_id, status_before, status_after, optout_type, against_will, fields,
-        id.
-        """
-        actor, method, route = self._request
-        if actor != "seed":
-            entry = {"at": self.stamp(), "actor": actor, "method": method, "path": route, "change": change, **what}
-            self._documents.append_history(entry)
-
-    def history(self, after: int = 0, count: int = -1) -> list[dict[str, Any]]:
-        """Entries with `seq` above `after`, oldest first."""
-        return self._documents.history(after, count)
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._documents.clear()
-        self._load()
-
-    def close(self) -> None:
-        """Lets the file go."""
-        self._documents.close()

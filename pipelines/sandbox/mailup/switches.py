@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from pipelines.sandbox.people import Habits
+from pipelines.sandbox.switches import BaseSwitches
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class Switches(BaseSwitches):
     """Section numbers are those of the contract.
 
     terms_signed             2: False: every call is a 403 until the terms of service are accepted

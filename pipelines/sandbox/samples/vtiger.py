@@ -12,6 +12,7 @@ held by tests/unit/test_samples_vtiger.py:
     emailoptout               5% 1, else 0; of the leads 7%
     country                   86% Italia, 4% San Marino, 4% Svizzera, 6% blank
     Settore di interesse      multi-picklist: 40% none, 40% one, 20% two to three
+    Leads: Disiscritto lista  nobody: who leaves one list of several, as it comes back from MailUp
     Leads: leadstatus         16% Hot, 20% Warm, 14% Contacted, 12% Qualified, 18% Cold, 8% Junk Lead, 12% blank
     Contacts: Rapporto        62% Cliente, 14% Fornitore, 14% Ex cliente, 10% blank
               account_id      85% an organisation of the sample
@@ -33,6 +34,7 @@ VTIGER_FIELDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("Leads", "Settore di interesse", "multipicklist", INTERESTS),
     ("Contacts", "Settore di interesse", "multipicklist", INTERESTS),
     ("Accounts", "Settore di interesse", "multipicklist", INTERESTS),
+    ("Leads", "Disiscritto lista", "boolean", ()),
     ("Contacts", "Rapporto", "picklist", ("Cliente", "Fornitore", "Ex cliente")),
 )
 # Custom views whose conditions the sample sync has in `where`: module, name, where of a query; {} is a custom field.

@@ -9,13 +9,9 @@ Belongs here: pages for rehearsals and tests. Does not: anything that Vtiger's A
     POST   sessions   {how: idle | expired | forgotten}: ends all sessions
     POST   users, groups   {user_name, access_key, time_zone, sees_all, ...} and {name, description}; PATCH users
     POST   fields, views   {module, label, type, values} and {module, name, where}
-    GET    history    ?after=SEQ&count=N: what was written, and through what
-    GET    stats      calls by operation, statuses, simultaneous connections
-    GET, POST, DELETE faults     what goes wrong with the next calls; `path` is an operation
-    GET, POST switches           how open points of the contract are decided
+    ...    history, stats, faults, switches: see sandbox/watching.py
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from starlette.routing import Route
@@ -23,13 +19,14 @@ from starlette.routing import Route
 from pipelines.sandbox.backstage import Visit, page
 from pipelines.sandbox.vtiger.seeding import ACCESS_KEY, USERNAME
 from pipelines.sandbox.vtiger.simulator import Vtiger
+from pipelines.sandbox.watching import watching_routes
 
 ROOT = "/sandbox/vtiger"
 
 
 def admin_routes(vtiger: Vtiger) -> list[Route]:
     """Its pages."""
-    return [*_record_routes(vtiger), *_console_routes(vtiger), *_watching_routes(vtiger)]
+    return [*_record_routes(vtiger), *_console_routes(vtiger), *watching_routes(ROOT, vtiger)]
 
 
 def _record_routes(vtiger: Vtiger) -> list[Route]:
@@ -94,30 +91,4 @@ def _console_routes(vtiger: Vtiger) -> list[Route]:
         page(f"{ROOT}/groups", groups, ("POST",)),
         page(f"{ROOT}/fields", fields, ("POST",)),
         page(f"{ROOT}/views", views, ("POST",)),
-    ]
-
-
-def _watching_routes(vtiger: Vtiger) -> list[Route]:
-    def history(visit: Visit) -> dict[str, Any]:
-        after, count = int(visit.query.get("after", 0)), int(visit.query.get("count", -1))
-        return {"history": vtiger.history(after, count)}
-
-    def faults(visit: Visit) -> dict[str, Any]:
-        if visit.method == "POST":
-            vtiger.fail(**visit.body)
-        elif visit.method == "DELETE":
-            vtiger.faults.clear()
-        return {"faults": [asdict(fault) for fault in vtiger.faults.waiting()]}
-
-    def switches(visit: Visit) -> dict[str, Any]:
-        return asdict(vtiger.turn(**visit.body) if visit.method == "POST" else vtiger.switches)
-
-    def stats(_: Visit) -> dict[str, Any]:
-        return vtiger.stats()
-
-    return [
-        page(f"{ROOT}/history", history),
-        page(f"{ROOT}/stats", stats),
-        page(f"{ROOT}/faults", faults, ("GET", "POST", "DELETE")),
-        page(f"{ROOT}/switches", switches, ("GET", "POST")),
     ]

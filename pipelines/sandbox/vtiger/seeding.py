@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipelines.sandbox.vtiger import records
-from pipelines.sandbox.vtiger.model import CustomField, Group, Record, User, View
+from pipelines.sandbox.vtiger.model import CustomField, Group, Installation, Record, User, View
 from pipelines.sandbox.vtiger.modules import Module
 from pipelines.sandbox.vtiger.state import ID, State
 from pipelines.sandbox.vtiger.values import owner_id, split_id
@@ -30,7 +30,7 @@ PICKLISTS = ("picklist", "multipicklist")
 
 def seed(state: State) -> None:
     """Fills an empty state."""
-    state.found(INSTALLATION)
+    state.save_account(Installation(INSTALLATION))
     state.users.put(User(1, USERNAME, ACCESS_KEY, "Administrator", "admin@associazione.example", is_admin="on"))
     for number, name, description in GROUPS:
         state.groups.put(Group(number, name, description))

@@ -5,22 +5,20 @@ Belongs here: finding, saving, numbering, time. Does not: any rule of the API.
 
 import hashlib
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
-from pipelines.sandbox.clock import Clock, stamp
-from pipelines.sandbox.documents import Collection, Documents
+from pipelines.sandbox.clock import Clock
+from pipelines.sandbox.documents import Collection
+from pipelines.sandbox.state import SimulatorState
 from pipelines.sandbox.vtiger.fields import Field
 from pipelines.sandbox.vtiger.model import (
     Challenge,
     CustomField,
     Group,
     Installation,
-    Json,
     Record,
     Session,
     User,
@@ -58,22 +56,16 @@ class Shelf:
         return place < len(self._rows) and self._rows[place].number == record.number
 
 
-class State:
-    """Everything that the simulator knows. Not thread-safe: its simulator serialises the calls."""
+class State(SimulatorState[Installation, Switches]):
+    """Everything that the simulator knows."""
 
     def __init__(self, path: Path, clock: Clock, seed: int, switches: Switches) -> None:
-        self._documents = Documents(path)
-        self._clock = clock
-        self._request = ("", "")
         self.seed = seed
-        self.switches = switches
-        self._load()
+        super().__init__(path, clock, switches)
 
     def _load(self) -> None:
         documents = self._documents
-        self._installations: Collection[Installation] = Collection(
-            documents, "installation", Installation, lambda found: found.name
-        )
+        self._accounts = Collection(documents, "installation", Installation, lambda found: found.name)
         self.users: Collection[User] = Collection(documents, "users", User, lambda found: str(found.number))
         self.groups: Collection[Group] = Collection(documents, "groups", Group, lambda found: str(found.number))
         self.challenges: Collection[Challenge] = Collection(
@@ -97,39 +89,9 @@ class State:
         else:
             shelf.put(record)
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether nothing was seeded yet."""
-        return not len(self._installations)
-
-    def found(self, name: str) -> None:
-        """Makes the installation."""
-        self._installations.put(Installation(name))
-
-    def now(self) -> datetime:
-        """The moment, in UTC."""
-        return self._clock()
-
-    def epoch(self) -> float:
-        """The moment in seconds since 1970."""
-        return self.now().timestamp()
-
     def stamp(self) -> str:
         """The moment as the database keeps it: UTC, whole seconds, without a zone."""
         return self.now().astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-    def number(self, kind: str, first: int = 1, step: int = 1) -> int:
-        """The next number of its kind; the same sequence in every sandbox."""
-        installation = next(iter(self._installations))
-        installation.counters[kind] = max(installation.counters.get(kind, 0) + step, first)
-        self._installations.put(installation)
-        return installation.counters[kind]
-
-    def reach(self, kind: str, number: int) -> None:
-        """The next number of this kind is above `number`."""
-        installation = next(iter(self._installations))
-        installation.counters[kind] = max(installation.counters.get(kind, 0), number)
-        self._installations.put(installation)
 
     def secret(self, kind: str, length: int) -> str:
         """Hex digits that are new; the same sequence in every sandbox of the same seed."""
@@ -180,31 +142,5 @@ class State:
         self._index(record)
         return record
 
-    @contextmanager
-    def request(self, actor: str, operation: str = "") -> Iterator[None]:
-        """What changes inside is recorded as this request's doing, and written down at its end."""
-        self._request = (actor, operation)
-        try:
-            yield
-        finally:
-            self._documents.commit()
-
-    def remember(self, change: str, **what: Any) -> None:
-        """Adds to the history: what changed through the present request. Names of fields only, never their values."""
-        actor, operation = self._request
-        if actor != "seed":
-            entry = {"at": stamp(self.now()), "actor": actor, "operation": operation, "change": change, **what}
-            self._documents.append_history(entry)
-
-    def history(self, after: int = 0, count: int = -1) -> list[Json]:
-        """Entries with `seq` above `after`, oldest first."""
-        return self._documents.history(after, count)
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._documents.clear()
-        self._load()
-
-    def close(self) -> None:
-        """Lets the file go."""
-        self._documents.close()
+    def _cause(self, method: str, route: str) -> Mapping[str, str]:
+        return {"operation": route}

@@ -4,13 +4,14 @@ Belongs here: behaviour that may differ at a customer (`contracts/vtiger.md`). D
 (sandbox/faults.py).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.sandbox.switches import BaseSwitches
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class Switches(BaseSwitches):
     """Section numbers are those of the contract.
 
     challenge_seconds        2: life of a challenge
@@ -38,7 +39,3 @@ class Switches:
     zone_of_user: Literal["never", "shown", "shown_and_compared"] = "never"
     takes_emoji: bool = False
     duplicates_refused: bool = True
-
-    def turned(self, changes: Mapping[str, Any]) -> "Switches":
-        """With these switches changed. Raises TypeError for an unknown name."""
-        return replace(self, **changes)

@@ -1,0 +1,97 @@
+"""Imports into MailUp: cut, polled, read back row by row, and what they leave when they fail."""
+
+import logging
+import threading
+from datetime import timedelta
+
+import pytest
+from mailup_world import FIELD, PLACED, MailupWorld, add, people, told
+
+from pipelines.errors import TransientError
+
+
+def test_imports_are_cut_polled_and_read_back_row_by_row(mailup: MailupWorld) -> None:
+    provider = mailup.open(import_chunk=500)
+    rows = [add(email, nome=f"N {email}") for email in people(1200)]
+    wrong = [add("somebody@"), add("no address at all")]
+    (batch,) = provider.batches(mailup.audience_id, [*rows, *wrong])
+    before = provider.calls
+    outcomes = mailup.push([*rows, *wrong], provider)
+    # Three imports, the roster and the newcomers once each, and the roster again for those who were not found.
+    assert provider.calls - before - mailup.looks() <= batch.calls + 3 * -(-1300 // 50)
+    assert told(outcomes) == {"applied": 1200, "not_kept": 2}
+    assert all(outcome.remedy and not outcome.can_retry for outcome in outcomes.values() if outcome.code)
+    members = mailup.read()
+    assert len(members) == 1200 + PLACED
+    for email in people(1200):
+        assert members[email].fields == {FIELD: f"N {email}"} == (outcomes[email].kept or {})["fields"]
+        assert members[email].provider_id == outcomes[email].provider_id
+
+
+def test_newcomers_are_read_back_without_reading_the_whole_list(mailup: MailupWorld) -> None:
+    mailup.put(people(2000, start=5000))
+    mailup.read()
+    before = mailup.provider.calls
+    assert told(mailup.push([add(email) for email in people(20)])) == {"applied": 20}
+    assert mailup.provider.calls - before - mailup.looks() <= 3
+
+
+def test_an_import_that_keeps_half_of_its_rows_is_seen_through(mailup: MailupWorld) -> None:
+    mailup.simulator.next_imports("half")
+    outcomes = mailup.push([add(email) for email in people(60)])
+    kept = {email for email in people(60) if email in mailup.read()}
+    assert {email for email, outcome in outcomes.items() if outcome.outcome == "applied"} == kept
+    assert 0 < len(kept) < 60
+    assert {outcomes[email].code for email in people(60) if email not in kept} == {"not_kept"}
+
+
+def test_an_import_that_fails_keeps_nobody_and_says_so(mailup: MailupWorld) -> None:
+    mailup.simulator.next_imports("fail")
+    assert told(mailup.push([add(email) for email in people(60)])) == {"not_kept": 60}
+
+
+def test_an_import_without_an_end_is_given_up_and_the_rows_before_it_are_told(mailup: MailupWorld) -> None:
+    provider = mailup.open(import_chunk=20, import_timeout=timedelta(milliseconds=300))
+    mailup.simulator.next_imports("stall")
+    with pytest.raises(TransientError) as caught:
+        mailup.push([add(email) for email in people(20)], provider)
+    assert "Import" in caught.value.do
+    mailup.simulator.finish_imports()
+
+
+def test_after_an_import_without_an_end_no_other_is_begun_and_those_before_it_are_told(mailup: MailupWorld) -> None:
+    provider = mailup.open(import_chunk=20, import_timeout=timedelta(milliseconds=300))
+    done: list[str] = []
+
+    class Second(logging.Handler):
+        """Lets the import after the one that has just ended stall."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            done.append(record.getMessage())
+            mailup.simulator.next_imports("stall")
+
+    handler, log = Second(), logging.getLogger("pipelines.providers.mailup.imports")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        outcomes = mailup.push([add(email) for email in people(60)], provider)
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
+    assert told(outcomes) == {"applied": 20, "no_answer": 40}
+    assert len(done) == 1
+
+
+def test_an_import_of_somebody_else_is_waited_for(mailup: MailupWorld) -> None:
+    mailup.simulator.turn(second_import="refused", import_seconds=1)
+    slow = mailup.open(imports_at_a_time=2)
+    first = threading.Thread(target=mailup.push, args=([add(email) for email in people(20)],))
+    first.start()
+    assert told(mailup.push([add(email) for email in people(20, start=50)], slow)) == {"applied": 20}
+    first.join()
+    assert len(mailup.read()) == 40 + PLACED
+
+
+def test_an_import_that_is_too_large_is_halved(mailup: MailupWorld) -> None:
+    mailup.simulator.turn(max_import_rows=50)
+    assert told(mailup.push([add(email) for email in people(120)])) == {"applied": 120}
