@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test soak ui lint bench lock clean
+.PHONY: demo test soak ui lint bench docs lock clean
 
 demo: $(INSTALLED)  ## the whole loop on sample data and the built-in sandbox
 	$(BIN)/enlist demo
@@ -24,8 +24,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## what a large push and a large plan cost, beside the least possible (half an hour, 30 GB of disk)
+bench: $(INSTALLED)  ## what a large push, a large plan, many addresses and statistics cost, beside the least possible (an hour, 30 GB of disk)
 	$(BIN)/python tests/benchmark
+
+docs: $(INSTALLED)  ## dbt's page on every table of the default home: data/reports/dbt.html
+	$(BIN)/python -m pipelines.dbt_docs
 
 lock:  ## resolve the versions anew
 	$(PYTHON) -m venv $(VENV)

@@ -6,7 +6,8 @@ stage     defs/models.py   dbt: text cleaned, blanks null, both sides in one sha
 map       defs/models.py   dbt: fields, tags, groups, eligibility with its reason, duplicates settled
 plan      defs/plan.py     dbt draws the three-way diff; Python judges its safety and freezes it
 push      defs/push.py     exactly that plan, in the fewest calls, journalled in the ledger
-stats     defs/stats.py    campaigns, sends, opens, clicks, bounces and opt-outs come back
+stats     defs/stats.py    campaigns, sends, opens, clicks, bounces and opt-outs come back;
+          defs/write_back.py  what the sync asks for goes to the CRM
 marts     defs/marts.py    dbt: the tables analysts read, published as a file of their own
 
 The code below these folders knows no Dagster; only `defs/` does.

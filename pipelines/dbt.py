@@ -66,6 +66,16 @@ def build(
         return _invoke(home, name, ["build", "--no-write-json", "--select", *select], path, variables)
 
 
+def document(home: Home, warehouse: Warehouse, variables: Mapping[str, Any]) -> Path:
+    """Write dbt's own page on every model, column and test, as one file that stands alone."""
+    with warehouse.reserved() as path:
+        _invoke(home, "docs", ["docs", "generate", "--static"], path if path.exists() else Path(":memory:"), variables)
+    made = home.logs / "dbt" / "docs" / "static_index.html"
+    page = home.reports / "dbt.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    return made.replace(page)
+
+
 def raise_for(nodes: Sequence[Node], where: str) -> None:
     """Raise one `ConfigError` for the first node that went wrong; skipped ones are only its consequence."""
     for node in nodes:

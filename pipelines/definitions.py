@@ -7,7 +7,7 @@ home and reloading this code location.
 import dagster as dg
 
 from pipelines.config import Home, SyncConfig, load_home
-from pipelines.defs import check, extract, marts, models, names, plan, push, running, stats
+from pipelines.defs import check, extract, marts, models, names, plan, push, running, stats, write_back
 
 
 @dg.definitions
@@ -44,6 +44,7 @@ def _assets(home: Home, sync: SyncConfig) -> list[dg.AssetsDefinition]:
     return [
         extract.members_asset(home, sync),
         check.addresses_asset(home, sync),
+        check.extract_suite_asset(home, sync),
         check.consent_asset(home, sync),
         models.sync_models(home, sync),
         check.suite_asset(home, sync),
@@ -51,4 +52,5 @@ def _assets(home: Home, sync: SyncConfig) -> list[dg.AssetsDefinition]:
         push.push_asset(home, sync),
         stats.campaigns_asset(home, sync),
         stats.details_asset(home, sync),
+        write_back.write_back_asset(home, sync),
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines import dictionary
 from pipelines.config import Home
 from pipelines.errors import ConfigError
 from pipelines.landing import sql_text
@@ -23,8 +24,8 @@ PUBLISHED = (
     *(
         ("marts", table)
         for table in (
-            *("audiences", "audience_members", "campaigns", "sends", "links", "link_clicks", "opt_outs"),
-            *("contact_notes", "audience_daily", "engagement", "domains", "sync_runs", "reconciliation"),
+            *("audiences", "audience_members", "campaigns", "categories", "sends", "links", "link_clicks"),
+            *("opt_outs", "contact_notes", "audience_daily", "engagement", "domains", "sync_runs", "reconciliation"),
         )
     ),
 )
@@ -53,6 +54,7 @@ def publish(home: Home, warehouse: Warehouse) -> Publication:
         for schema, table in tables:
             connection.execute(f"create schema if not exists draft.{schema}")
             connection.execute(f"create table draft.{schema}.{table} as from {schema}.{table}")
+        dictionary.comment(connection, "draft", dictionary.tables(tuple(tables)))
         connection.execute("detach draft")
     try:
         draft.replace(home.analytics)

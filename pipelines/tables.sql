@@ -36,11 +36,18 @@ create table if not exists extract.groups (
     connection text, audience_id text, group_id text, name text, category text, key text
 );
 
--- one row per expectation of the suite in its latest run
+-- one row per address that a sync may not add: it said no in another audience of the account, as the provider has it now
+create table if not exists extract.objections (sync text, email text);
+
+-- one row per expectation of each suite in its latest run; share is the failing part
 create table if not exists quality.expectations (
     sync text, name text, observed double, minimum double, maximum double, passed boolean, sentence text,
     judged_at timestamp
 );
+alter table quality.expectations add column if not exists suite text;
+alter table quality.expectations add column if not exists share double;
+-- one row per figure that suites are judged by, in every run of a sync
+create table if not exists quality.measures (sync text, metric text, observed double, judged_at timestamp);
 -- one row per CRM record that can't be mailed, or should be looked at
 create table if not exists quality.bad_emails (
     sync text, entity text, contact_key text, owner text, email text, verdict text, rule text, detail text,
@@ -99,6 +106,7 @@ create table if not exists plan.plans (
 alter table plan.plans add column if not exists creates text;
 alter table plan.plans add column if not exists standing text;
 alter table plan.plans add column if not exists parked_count bigint;
+alter table plan.plans add column if not exists groups text;
 -- one row per member and op in a frozen plan
 create table if not exists plan.changes (
     plan_id text, sync text, seq bigint, change_id text, op text, reason text, email text, email_key text,
@@ -146,3 +154,29 @@ create table if not exists stats.domains (
 create table if not exists stats.reads (connection text, campaign_id text, read_at timestamp);
 alter table stats.reads add column if not exists totals text;
 alter table stats.reads add column if not exists gap text;
+
+-- one row per plan of what goes to the CRM: a sync's own write-back, or an edit or event for the clickers of a link
+create table if not exists plan.write_backs (
+    plan_id text primary key, sync text, kind text, about text, created_at timestamp, config_hash text, checksum text,
+    counts text, hold_counts text, safe boolean, broken_rules text, accepted text, status text, status_at timestamp
+);
+-- one row per record and field, note or event of such a plan; way is write, or hand where the CRM can't be written to
+create table if not exists plan.write_back_rows (
+    plan_id text, sync text, seq bigint, change_id text, kind text, op text, reason text, entity text, contact_key text,
+    owner text, email_key text, field text, before text, after text, is_known boolean, way text, record_hash text
+);
+-- one row per record and field, note or event that the sync asks for and that is held back, and why
+create table if not exists plan.write_back_holds (
+    sync text, kind text, op text, entity text, contact_key text, owner text, field text, before text, after text,
+    reason text, code text, detail text, remedy text
+);
+-- one row per record and field, note or event that was sent to the CRM or handed out as work for a person
+create table if not exists ledger.write_backs (
+    run_id text, seq bigint, plan_id text, change_id text, sync text, kind text, op text, reason text, entity text,
+    contact_key text, owner text, email_key text, field text, before text, after text, record_hash text, outcome text,
+    code text, detail text, remedy text, can_retry boolean, found text, kept text, happened_at timestamp
+);
+-- one row per audience of which a pull has read all campaigns that it ever was sent; from then on the window counts
+create table if not exists stats.histories (
+    connection text, audience_id text, read_at timestamp, primary key (connection, audience_id)
+);

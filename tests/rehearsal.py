@@ -204,6 +204,27 @@ class Rehearsal:
             if path.relative_to(self.root).parts[0] not in passing
         }
 
+    def places_of(self, *texts: str) -> set[str]:
+        """Files and tables of the home that hold one of these texts; not what its owner or a simulator wrote."""
+        written = {self.root / "connections.yaml", *(self.root / "sandbox").rglob("*")}
+        files = [path for path in self.root.rglob("*") if path.is_file() and path not in written]
+        assert len(files) > 20
+        found = {
+            str(path.relative_to(self.root))
+            for path in files
+            if any(text.encode() in path.read_bytes() for text in texts)
+        }
+        tables = self.query("select schema_name || '.' || table_name as name from duckdb_tables()")
+        assert len(tables) > 20
+        asked = " union all ".join(
+            f"select '{row['name']}' as name from {row['name']} as line where list_bool_or(list_transform($texts, "
+            "lambda text: contains(line::text, text)))"
+            for row in tables
+        )
+        return found | {
+            row["name"] for row in self.query(f"select distinct name from ({asked})", {"texts": list(texts)})
+        }
+
     def copy(self, root: Path) -> "Rehearsal":
         """Another home that is as this one is now, on the same sandbox; its runs begin anew."""
         ignored = shutil.ignore_patterns("sandbox", ".locks", "history", "storage", "schedules")

@@ -44,6 +44,10 @@ class Sample(Rehearsal):
         self.sync = sync
         self._days = 0
 
+    def rewrite(self, file: str, old: str, new: str) -> None:
+        super().rewrite(file, old, new)
+        self._runner = None  # it has the home as it was
+
     def later(self, days: int) -> None:
         """Some days pass, here and at the provider."""
         self._days += days

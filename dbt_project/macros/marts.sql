@@ -54,7 +54,7 @@ cast(null as {{ type }}) as {{ column }},
 case when {{ whole }} > 0 and {{ part }} is not null then least({{ part }} / {{ whole }}, 1.0) end
 {%- endmacro %}
 
-{# A number with its noun, for sentences. #}
-{% macro counted(number, one, many) -%}
-{{ number }} || case when {{ number }} = 1 then ' {{ one }}' else ' {{ many }}' end
+{# The words for a number, `one` for 1 and else `many`: columns, the latter with {n} in it. #}
+{% macro numbered(number, one, many) -%}
+case when {{ number }} = 1 then {{ one }} else replace({{ many }}, '{n}', cast({{ number }} as varchar)) end
 {%- endmacro %}

@@ -10,3 +10,8 @@
 {{ text }}
 )
 {%- endmacro %}
+
+{# A list of texts as an SQL literal. #}
+{% macro strings(values) -%}
+cast([{% for value in values %}{{ text(value) }}{{ ', ' if not loop.last }}{% endfor %}] as varchar[])
+{%- endmacro %}

@@ -7,8 +7,8 @@ options.py    options that many commands share
 rehearsal.py  what a rehearsal on the sandbox needs
 addresses.py  addresses that a person names
 rows.py       rows of a plan as a table, in words, as a file
-planning.py pushing.py looking.py checking.py explaining.py consenting.py undoing.py reporting.py serving.py
-demo.py       the commands
+planning.py pushing.py looking.py checking.py explaining.py consenting.py undoing.py reporting.py crm.py
+serving.py demo.py        the commands
 
 Does not belong here: anything a test or an asset would want to call. Starting must stay quick: a command imports what
 it needs inside its own function (`enlist --help` loads neither Dagster nor DuckDB).

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from pipelines.cli import (
     checking,
     consenting,
+    crm,
     demo,
     explaining,
     looking,
@@ -57,6 +58,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
 for command in COMMANDS:
     app.command(name=command.__name__)(command)
+app.add_typer(crm.app, name="crm")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from pipelines.cli import crm
 from pipelines.cli.options import HomeOption, JsonOption
 from pipelines.cli.output import Output, command
 from pipelines.cli.planning import described, latest_plan, show_plan
@@ -36,7 +37,7 @@ def demo(home: HomeOption = None, json: JsonOption = False) -> int:
 
 
 def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
-    """One sync from CRM to statistics; the first plan is accepted, as a person would after looking."""
+    """One sync from CRM to statistics; first plans are accepted, as a person would after looking."""
     with output.progress():
         run_id = runner.run(sync, "members", push={"by": "demo", "accept": ["first_run"]})
     made = latest_plan(home, sync)
@@ -48,7 +49,9 @@ def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
     if sent:
         output.say(f"Somebody sends {sent} campaigns at the provider; people open, click, bounce and opt out ...")
     with output.progress():
-        runner.run(sync, "stats")
+        stats_id = runner.run(sync, "stats", write_back={"by": "demo", "accept": ["first_run"]})
+    if home.sync(sync).write_back:
+        crm.tell_run(output, home, sync, stats_id)
     figures = campaign_figures(home, sync)
     return {"sync": sync, "run_id": run_id, "plan": described(made), "outcomes": outcomes, "campaigns": figures}
 

@@ -5,16 +5,18 @@ Belongs here: reading the warehouse for people. Does not: Dagster; these command
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines import clock, locks
+from pipelines.cli.crm import waits_for as crm_waits_for
 from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, RevealOption
 from pipelines.cli.output import Output, command, counted, escape
 from pipelines.cli.planning import described, show_plan
+from pipelines.cli.pushing import parked_warning
 from pipelines.cli.rows import parsed, show_rows, write_csv
 from pipelines.config import Home, SyncConfig, find_root, load_home
 
@@ -41,6 +43,16 @@ select
     (select count(*) from plan.holds where sync = $sync) as held,
 """
 
+# The newest recent campaign that people got who are parked and no longer wanted (Z10).
+REACHED = """
+select name, sent_at, parked_sent_count
+from marts.campaigns
+semi join (select distinct connection, audience_id from plan.plans where sync = $sync) using (connection, audience_id)
+where parked_sent_count > 0 and sent_at > $since
+order by sent_at desc limit 1
+"""
+RECENT = timedelta(days=30)
+
 
 def status(home: HomeOption = None, json: JsonOption = False) -> int:
     """Every sync: last and next run, what waits for you, what is held."""
@@ -65,6 +77,13 @@ def status(home: HomeOption = None, json: JsonOption = False) -> int:
     for row in found:
         if row["waits_for"]:
             output.say(f"[yellow]![/yellow] {row['sync']}: {escape(row['waits_for'])}")
+        if row["reached_parked"]:
+            output.say(f"{parked_warning(row['reached_parked'])} ({row['sync']})")
+        if row["crm_waits_for"]:
+            output.say(f"[yellow]![/yellow] {row['sync']}: {escape(row['crm_waits_for'])}")
+        if row["to_enter"]:
+            to_enter = f"{counted(row['to_enter'], 'row')} for a person to enter in the CRM"
+            output.say(f"  {row['sync']}: {to_enter}: {command()} crm worklist {row['sync']}")
         if row["waiting_for_purge"]:
             when = f"from {row['next_purge_at']:%Y-%m-%d} on"
             output.say(
@@ -158,10 +177,12 @@ def _opened(home: Path | None, sync: str | None = None) -> Iterator["DuckDBPyCon
 def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
     from pipelines.config.cron import next_time
     from pipelines.ledger import load
+    from pipelines.stats import crm_plans
+    from pipelines.stats.write_back import waiting_by_hand
     from pipelines.sync.failures import refused
     from pipelines.sync.plans import latest
     from pipelines.sync.purges import waiting
-    from pipelines.warehouse import Warehouse, rows
+    from pipelines.warehouse import Warehouse, has_table, rows
 
     is_running = locks.is_held(home.locks / f"run-{sync.sync}")
     with Warehouse(home).transaction() as connection:
@@ -170,6 +191,11 @@ def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
         figures = rows(connection, FIGURES, {"sync": sync.sync})[0]
         failed = len(refused(connection, sync.sync))
         purges = list(waiting(connection, sync).values())
+        for_crm = crm_plans.latest(connection, sync.sync)
+        to_enter = waiting_by_hand(connection, home, sync) if for_crm and for_crm.to_hand_out else 0
+        is_measured = sync.on_exit.do == "move_to" and has_table(connection, "marts", "campaigns")
+        since = {"sync": sync.sync, "since": clock.naive(clock.now() - RECENT)}
+        reached = rows(connection, REACHED, since) if is_measured else []
     cron = sync.schedule.members
     next_run = next_time(cron, sync.schedule.timezone, clock.now()).astimezone(UTC) if cron and sync.enabled else None
     state = (
@@ -183,8 +209,11 @@ def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
         "failures": failed,
         "waiting_for_purge": len(purges),
         "next_purge_at": purges[0] if purges else None,
+        "reached_parked": reached[0] if reached else None,
         "plan_id": made.plan_id if made else None,
         "waits_for": _waits_for(made),
+        "crm_waits_for": crm_waits_for(for_crm) if for_crm and for_crm.stopped_by and for_crm.to_write else None,
+        "to_enter": to_enter,
     }
 
 

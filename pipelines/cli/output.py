@@ -37,6 +37,7 @@ STAGES = {
     "plan": "freezing the plan",
     "push": "pushing",
     "stats": "reading statistics",
+    "write-back": "writing to the CRM",
     "marts": "building marts",
     "publish": "publishing",
 }

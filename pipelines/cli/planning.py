@@ -65,6 +65,7 @@ def described(made: "Plan") -> dict[str, Any]:
             for name in ("plan_id", "sync", "created_at", "status", "safe", "calls", "seconds")
         },
         **{name: getattr(made, name) for name in ("managed_count", "wanted_count", "stranger_count", "parked_count")},
+        "groups": list(made.groups),
         "standing": list(made.standing),
         "changes": made.size,
         "creates": list(made.creates),
@@ -84,6 +85,9 @@ def show_plan(output: Output, made: "Plan", *, with_verdict: bool = True) -> Non
         output.say(f"[bold]{made.sync}[/bold]: {counted(made.size, 'change')}, {members} wanted")
         output.table(made.counts, {"op": "op", "reason": "reason", "count": "changes"})
     _show_creates(output, made.creates)
+    if made.groups:
+        columns = {"members": "members now", "joining": "joining", "leaving": "leaving"}
+        output.table(made.groups, {"group": "group", **columns})
     _show_holds(output, made.hold_counts)
     if any(rule.rule == "first_run" for rule in made.broken_rules):
         _show_standing(output, made.standing)

@@ -4,13 +4,15 @@ Belongs here: the commands, and how a push is shown. Does not: pushing (sync/pus
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from pipelines.cli import crm
 from pipelines.cli.addresses import mailable
 from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, SyncArgument
-from pipelines.cli.output import Output, command, escape
+from pipelines.cli.output import Output, command, counted, escape
 from pipelines.cli.planning import described, latest_plan, show_plan
 from pipelines.config import Home, find_root, load_home
 from pipelines.errors import ConfigError
@@ -52,7 +54,7 @@ def sync(sync: SyncArgument, accept: AcceptOption = None, home: HomeOption = Non
 
 
 def stats(sync: AnySyncArgument = None, home: HomeOption = None, json: JsonOption = False) -> int:
-    """Bring campaigns, opens, clicks, bounces and opt-outs home, and build the marts."""
+    """Bring campaigns, opens, clicks, bounces and opt-outs home, build the marts, and write to the CRM where asked."""
     from pipelines.cli.running import Runner
 
     output = Output(is_json=json)
@@ -63,8 +65,9 @@ def stats(sync: AnySyncArgument = None, home: HomeOption = None, json: JsonOptio
         runs = {name: runner.run(name, "stats") for name in chosen}
     figures = [row for name in chosen for row in campaign_figures(loaded, name)]
     show_campaigns(output, figures)
+    written = [crm.tell_run(output, loaded, name, runs[name]) for name in chosen if loaded.sync(name).write_back]
     output.say(f"Tables: {loaded.analytics}")
-    return output.finish({"runs": runs, "campaigns": figures})
+    return output.finish({"runs": runs, "campaigns": figures, "write_backs": written})
 
 
 def known_rules(accept: list[str] | None) -> list[str]:
@@ -157,7 +160,7 @@ def campaign_figures(home: Home, sync: str) -> list[dict[str, Any]]:
             f"""
             select
                 $sync as sync, name, subject, sent_at, sent_count, delivered_count, unique_human_opens, open_rate,
-                unique_clicks, click_rate, opt_outs, hard_bounces + soft_bounces as bounces,
+                unique_clicks, click_rate, opt_outs, hard_bounces + soft_bounces as bounces, parked_sent_count,
             from marts.campaigns
             semi join sync_{home.sync(sync).sync}.settings using (connection, audience_id)
             order by sent_at desc
@@ -186,6 +189,18 @@ def show_campaigns(output: Output, figures: list[dict[str, Any]]) -> None:
             "opt_outs": "opt-outs",
             "bounces": "bounces",
         },
+    )
+    for row in figures:
+        if row["parked_sent_count"]:
+            output.say(parked_warning(row))
+
+
+def parked_warning(campaign: Mapping[str, Any]) -> str:
+    """A campaign's `name` and `parked_sent_count` as a sentence that warns (Z10)."""
+    people = counted(campaign["parked_sent_count"], "parked member")
+    return (
+        f"[yellow]{escape(str(campaign['name']))} reached {people}[/yellow], who no longer match the sync's rules: "
+        "leave their group out when you send."
     )
 
 

@@ -43,10 +43,11 @@ class Runner:
         stages: Sequence[str] | None = None,
         chosen: Callable[[Sequence[str]], bool] | None = None,
         push: Mapping[str, Any] | None = None,
+        write_back: Mapping[str, Any] | None = None,
     ) -> str:
         """Run a sync's job, or of it only the assets of some stages, or whose key is `chosen`; returns the run id.
 
-        `push` is the configuration of the push asset. Raises the `EnlistError` that ended the run.
+        `push` and `write_back` are the configuration of these assets. Raises the `EnlistError` that ended the run.
         """
         import dagster as dg
 
@@ -58,9 +59,8 @@ class Runner:
             for key in job.asset_layer.executable_asset_keys
             if (stages is None or key.path[1] in stages) and (chosen is None or chosen(key.path))
         ]
-        ops: dict[str, Any] = {}
-        if push is not None:
-            ops[f"{sync}__push__pushes"] = {"config": dict(push)}
+        asked = {"push__pushes": push, "stats__write_back": write_back}
+        ops = {f"{sync}__{name}": {"config": dict(config)} for name, config in asked.items() if config is not None}
         with _quiet(), _stoppable():
             try:
                 result = job.execute_in_process(

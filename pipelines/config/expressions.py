@@ -4,14 +4,14 @@ Belongs here: which keys hold SQL, and what such SQL may be. Does not: running i
 
 An expression is one scalar expression over the columns of its own record. It is bound against the columns of the
 entity's last extract, all text, in an empty in-memory database without access to files; before the first extract it is
-only parsed.
+only parsed. A column that the last extract lacks may be new in the CRM: it is no reason not to load a home, whose next
+extract tells.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config.document import KeyPath
@@ -50,26 +50,50 @@ class _SqlError(Exception):
         self.what, self.do = what, do
 
 
-def check_expressions(home: Home, sync: SyncConfig, seen: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+class _UnknownColumn(_SqlError):
+    """A column that the entity does not have, as far as is known."""
+
+    def __init__(self, name: str, do: str) -> None:
+        super().__init__(f"the records have no column named '{name}'.", do)
+
+
+def check_expressions(home: Home, sync: SyncConfig, seen: Mapping[str, Sequence[str]] | None = None) -> None:
     """Raise ConfigError at the line of the first expression or e-mail column of the sync that can't be used.
 
-    `seen` are the columns of entities that are being extracted right now; the others have those of their last extract.
+    With `seen`, the columns of entities that are being read right now, only those entities are looked at; otherwise
+    all, by the columns of their last extract.
     """
+    _raise(home, sync, _findings(home, sync, seen))
+
+
+def check_at_load(home: Home, sync: SyncConfig) -> None:
+    """The same, but for columns that the last extract lacks: only the next one tells whether they are new or wrong."""
+    found = _findings(home, sync, None)
+    _raise(home, sync, ((path, refused) for path, refused in found if not isinstance(refused, _UnknownColumn)))
+
+
+def _raise(home: Home, sync: SyncConfig, findings: Iterable[tuple[KeyPath, _SqlError]]) -> None:
+    file = home.where(sync.sync).partition(":")[0]
+    raise_problems(file, [_problem(home, sync, path, refused.what, refused.do) for path, refused in findings])
+
+
+def _findings(
+    home: Home, sync: SyncConfig, seen: Mapping[str, Sequence[str]] | None
+) -> Iterator[tuple[KeyPath, _SqlError]]:
     import duckdb
 
-    file, problems = home.where(sync.sync).partition(":")[0], []
     with duckdb.connect(":memory:", config=_SETTINGS) as database:
         for index, source in enumerate(sync.sources):
-            columns = seen.get(source.entity) or home.source_columns(source.entity)
+            if seen is not None and source.entity not in seen:
+                continue
+            columns = home.source_columns(source.entity) if seen is None else seen[source.entity]
             _create_record(database, columns)
-            findings = [*_wrong_emails(index, source, columns)]
+            yield from _wrong_emails(index, source, columns)
             for expression in expressions_of(sync, index):
                 try:
                     _check(database, expression, columns)
                 except _SqlError as refused:
-                    findings.append((expression.path, refused.what, refused.do))
-            problems += [_problem(home, sync, *finding) for finding in findings]
-    raise_problems(file, problems)
+                    yield expression.path, refused
 
 
 def expressions_of(sync: SyncConfig, index: int) -> Iterator[Expression]:
@@ -111,17 +135,13 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _wrong_emails(index: int, source: Source, columns: Sequence[str] | None) -> Iterator[tuple[KeyPath, str, str]]:
+def _wrong_emails(index: int, source: Source, columns: Sequence[str] | None) -> Iterator[tuple[KeyPath, _SqlError]]:
     if not columns:
         return
     known = {name.lower() for name in columns}
     for number, name in enumerate(source.email):
         if name.lower() not in known:
-            yield ("from", index, "email", number), _no_column(name), suggest(name, columns)
-
-
-def _no_column(name: str) -> str:
-    return f"the last extract has no column named '{name}'."
+            yield ("from", index, "email", number), _UnknownColumn(name, suggest(name, columns))
 
 
 def _check(database: "duckdb.DuckDBPyConnection", expression: Expression, columns: Sequence[str] | None) -> None:
@@ -200,8 +220,8 @@ def _explained(error: Exception, sql: str, columns: Sequence[str]) -> _SqlError:
         return _SqlError(f"DuckDB refuses this: {_sentence(str(error))}", _hint(sql))
     name = unknown[1]
     if f'"{name}"' in sql and nearest(name, columns) is None:
-        return _SqlError(_no_column(name), "If it is text, write it in single quotes: double quotes are for columns.")
-    return _SqlError(_no_column(name), suggest(name, columns))
+        return _UnknownColumn(name, "If it is text, write it in single quotes: double quotes are for columns.")
+    return _UnknownColumn(name, suggest(name, columns))
 
 
 def _sentence(message: str) -> str:

@@ -116,10 +116,7 @@ class Home:
         return all(connection.is_loopback() for connection in self.connections.values())
 
     def source_columns(self, entity: str) -> tuple[str, ...] | None:
-        """Columns of CONNECTION.ENTITY at its last extract; None before the first one.
-
-        After an extract that was refused for its columns, these and those of the last good one.
-        """
+        """Columns of CONNECTION.ENTITY at its last extract; None before the first one."""
         connection, _, name = entity.partition(".")
         path = self.landing / "crm" / connection / f"{name}.columns.json"
         try:

@@ -45,10 +45,10 @@ def load_home(root: Path | None = None, *, environ: Mapping[str, str] | None = N
     home = Home(folder, MappingProxyType(connections), MappingProxyType(syncs), MappingProxyType(documents))
     _refuse_rehearsed_time(home, environ)
     if check and syncs:
-        from pipelines.config.expressions import check_expressions  # DuckDB takes 0.2 s to import
+        from pipelines.config.expressions import check_at_load  # DuckDB takes 0.2 s to import
 
         for sync in syncs.values():
-            check_expressions(home, sync)
+            check_at_load(home, sync)
     return home
 
 

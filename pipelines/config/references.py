@@ -6,7 +6,7 @@ what only the provider itself knows, such as its fields (the mapping doctor).
 
 from collections.abc import Iterator, Mapping
 
-from pipelines.config.connections import Connection, CrmConnection, ProviderConnection, SqlConnection
+from pipelines.config.connections import Connection, CrmConnection, ProviderConnection
 from pipelines.config.document import Document, KeyPath
 from pipelines.config.problems import Problem, suggest
 from pipelines.config.sync import Source, SyncConfig
@@ -20,7 +20,7 @@ def check_references(sync: SyncConfig, connections: Mapping[str, Connection], do
         *_target(sync, connections),
         *_sources(sync, connections),
         *_names_within(sync),
-        *_write_back(sync, connections),
+        *_write_back(sync),
     ]
     provider = connections.get(sync.to.connection)
     if isinstance(provider, ProviderConnection):
@@ -64,27 +64,22 @@ def _names_within(sync: SyncConfig) -> Iterator[Finding]:
             what = "`unknown` is the reason of records where a predicate gives null."
             yield ("from", index, "exclude", "unknown"), what, "Name this reason otherwise."
     fields = sorted({field for source in sync.sources for field in source.fields})
-    for field in sync.quality.max_null:
-        if field not in fields:
-            yield ("quality", "max_null", field), f"no entity fills a field named '{field}'.", suggest(field, fields)
+    for key, named in (("max_null", sync.quality.max_null), ("allowed", sync.quality.allowed)):
+        for field in named:
+            if field not in fields:
+                yield ("quality", key, field), f"no entity fills a field named '{field}'.", suggest(field, fields)
 
 
-def _write_back(sync: SyncConfig, connections: Mapping[str, Connection]) -> Iterator[Finding]:
-    entities = {source.entity: source for source in sync.sources}
-    for entity in sync.write_back:
+def _write_back(sync: SyncConfig) -> Iterator[Finding]:
+    entities = sorted(source.entity for source in sync.sources)
+    for entity, rule in sync.write_back.items():
         path = ("write_back", entity)
         if entity not in entities:
-            yield path, f"'{entity}' is no entity of this sync.", suggest(entity, sorted(entities))
-        elif not _can_write(entities[entity], connections):
-            yield path, f"'{entity}' can only be read.", "Take it out of write_back; its opt-outs stay in the reports."
-
-
-def _can_write(source: Source, connections: Mapping[str, Connection]) -> bool:
-    crm = connections.get(source.connection)
-    if isinstance(crm, SqlConnection):
-        entity = crm.entities.get(source.entity_name)
-        return entity is None or entity.table is not None
-    return not isinstance(crm, CrmConnection) or crm.can_write_back
+            yield path, f"'{entity}' is no entity of this sync.", suggest(entity, entities)
+        both = (rule.opt_outs, rule.bounces)
+        if both[0] and both[1] and both[0].field == both[1].field and both[0].value != both[1].value:
+            what = f"opt_outs and bounces write different values to '{both[0].field}'."
+            yield (*path, "bounces"), what, "Who bounced and said no would have both: take another field."
 
 
 def _provider_limits(sync: SyncConfig, provider: ProviderConnection) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from pipelines.config.values import (
     CronLine,
     EntityName,
     Expression,
+    Growth,
     Limit,
     LimitRule,
     Name,
@@ -286,6 +287,29 @@ class Quality(Strict):
         json_schema_extra={"default": "10%"},
     )
     max_null: Mapping[Text, Percent] = Field(default={}, description="For merge fields: the share that may be empty.")
+    max_null_growth: Percent = Field(
+        default=0.25,
+        description="How much emptier than usual a field that max_null does not name may be, in points of percent.",
+        json_schema_extra={"default": "25%"},
+    )
+    allowed: Mapping[Text, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default={}, description="For merge fields: the values that may be; a field without a value is no matter."
+    )
+    max_growth: Growth = Field(
+        default=1.0,
+        description="How many more records than usual an entity may have; 100% is twice as many.",
+        json_schema_extra={"default": "100%"},
+    )
+    max_rejected: Percent = Field(
+        default=0.05,
+        description="Records of an entity that could not be loaded.",
+        json_schema_extra={"default": "5%"},
+    )
+    max_lost: Percent = Field(
+        default=0.2,
+        description="Members that we keep and that are in the audience no more.",
+        json_schema_extra={"default": "20%"},
+    )
 
 
 class WriteBackValue(Strict):

@@ -100,6 +100,11 @@ Percent = Annotated[
     BeforeValidator(_percent, json_schema_input_type=Annotated[str, Field(pattern=PERCENT_PATTERN)]),
     Field(ge=0, le=1),
 ]
+Growth = Annotated[
+    float,
+    BeforeValidator(_percent, json_schema_input_type=Annotated[str, Field(pattern=PERCENT_PATTERN)]),
+    Field(ge=0),
+]
 Duration = Annotated[
     timedelta, BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=DURATION_PATTERN)])
 ]

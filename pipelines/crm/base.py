@@ -80,11 +80,15 @@ class Source(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Columns of one record, and the values that they should have."""
+    """Columns of one record, and the values that they should have.
+
+    `expected` is what somebody saw there when they asked for it; where it is something else by now, nothing is sent.
+    """
 
     entity: str
     key: str
     values: Mapping[str, str]
+    expected: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

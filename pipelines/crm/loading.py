@@ -8,7 +8,7 @@ A table is only ever replaced by an extract that was read to its end.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,22 +39,30 @@ class Loaded:
     notes: tuple[str, ...] = ()
 
 
-def load_entity(home: Home, warehouse: Warehouse, connection: str, entity: str, run_id: str) -> Loaded:
+def load_entity(
+    home: Home, warehouse: Warehouse, connection: str, entity: str, run_id: str, sync: str | None = None
+) -> Loaded:
     """Replace the entity's table by what the CRM holds now, or held less than the connection's max_age ago.
 
-    A CRM that breaks off, gives nothing at all (`EmptySource`) or lacks a column that a sync uses (`ConfigError`)
-    leaves the last good extract in place.
+    A CRM that breaks off, gives nothing at all (`EmptySource`) or lacks a column that `sync`, whose run it is, uses
+    (`ConfigError`) leaves the last good extract in place. What other syncs use is for their own runs to judge.
     """
     name = f"{connection}.{entity}"
+
+    def check(columns: Sequence[str]) -> None:
+        if sync is not None:
+            check_expressions(home, home.sync(sync), {name: columns})
+
     with locks.held(home.locks / f"extract-{name}", wait=600, busy=f"{name} is being read by another run."):
         last = last_landing(home.landing / "crm" / connection / entity)
         settings = settings_hash(home.connection(connection), entity)
         if last is not None and last.facts.get("settings") != settings:
             last = None
-        if last is not None and _is_young(last, home.connection(connection).max_age):  # type: ignore[union-attr]
+        max_age: timedelta | None = home.connection(connection).max_age  # type: ignore[union-attr]
+        if last is not None and _is_young(last, max_age) and _is_accepted(last, check):
             how, landed = f"the last extract again, of {last.facts['read_at']}", last
         else:
-            how, landed = _read(home, connection, entity, last, settings)
+            how, landed = _read(home, connection, entity, last, settings, check)
         _load(warehouse, landed, connection, entity, run_id)
     before = home.source_columns(name) or landed.columns
     _remember_columns(home, connection, entity, landed.columns)
@@ -75,27 +83,26 @@ def _is_young(last: Landed, max_age: timedelta | None) -> bool:
     return max_age is not None and timedelta(0) <= age < max_age
 
 
-def _read(home: Home, connection: str, entity: str, last: Landed | None, settings: str) -> tuple[str, Landed]:
-    def check(columns: Sequence[str]) -> None:
-        _require_columns(home, connection, entity, columns)
+def _is_accepted(last: Landed, check: Callable[[Sequence[str]], None]) -> bool:
+    """Whether it has all columns that are wanted; the CRM may have got them since."""
+    try:
+        check(last.columns)
+    except ConfigError:
+        return False
+    return True
 
+
+def _read(
+    home: Home,
+    connection: str,
+    entity: str,
+    last: Landed | None,
+    settings: str,
+    check: Callable[[Sequence[str]], None],
+) -> tuple[str, Landed]:
     with closing(open_source(connection, home.connection(connection), home.root)) as source:  # type: ignore[arg-type]
         reading = Reading(source, home.landing / "crm" / connection, f"{connection}.{entity}", settings, check)
         return reading.read(last)
-
-
-def _require_columns(home: Home, connection: str, entity: str, columns: Sequence[str]) -> None:
-    """Raise at the line of the first sync that uses a column which the CRM no longer has."""
-    name = f"{connection}.{entity}"
-    try:
-        for sync in home.syncs.values():
-            if any(source.entity == name for source in sync.sources):
-                check_expressions(home, sync, {name: columns})
-    except ConfigError:
-        # Both the old names and the new ones: else neither mending the sync nor mending the CRM would help.
-        gone = [column for column in home.source_columns(name) or () if column not in columns]
-        _remember_columns(home, connection, entity, [*columns, *gone])
-        raise
 
 
 def _remember_columns(home: Home, connection: str, entity: str, columns: Sequence[str]) -> None:

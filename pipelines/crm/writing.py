@@ -11,11 +11,13 @@ from pipelines.errors import PermanentError, TransientError
 
 MISSING = "missing_record"
 NOT_KEPT = "not_kept"
+MOVED = "moved"
 REFUSED = "refused_by_crm"
 NO_ANSWER = "no_answer"
 REMEDIES: Mapping[str, str] = {
     MISSING: "Look whether the record was deleted or converted, or whether the user may see it.",
     NOT_KEPT: "Look at the record in the CRM: it keeps something else than what was sent.",
+    MOVED: "Look at the record, and make a new plan if it is still to be changed.",
     REFUSED: "Mend what the CRM complains about, then try again.",
     NO_ANSWER: "Try again: what was written already is not written twice.",
 }
@@ -40,6 +42,13 @@ def failed(error: TransientError) -> Written:
     return Written("failed", NO_ANSWER, error.what, REMEDIES[NO_ANSWER], can_retry=True)
 
 
+def _moved(edit: Edit, wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """The columns that hold neither what was expected nor what is wanted."""
+    return sorted(
+        name for name, value in edit.expected.items() if found.get(name, "") not in (value, wanted.get(name, value))
+    )
+
+
 class EditingWriter(Writer):
     """A writer whose edits are: read the columns, send those that differ, read them again."""
 
@@ -51,6 +60,8 @@ class EditingWriter(Writer):
         try:
             found = self.read(edit, tuple(wanted))
             kept = found
+            if moved := _moved(edit, wanted, found):
+                return refused(MOVED, f"Somebody changed {', '.join(moved)} meanwhile.", found)
             for _ in range(self.attempts):
                 difference = {name: value for name, value in wanted.items() if kept.get(name) != value}
                 if not difference:

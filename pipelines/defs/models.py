@@ -15,8 +15,9 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, buil
 from pipelines import dbt, progress
 from pipelines.config import Home, SyncConfig
 from pipelines.defs import names
-from pipelines.defs.results import table_metadata, told
-from pipelines.sync.settings import map_vars
+from pipelines.defs.results import pictures, table_metadata, told
+from pipelines.reports import plots
+from pipelines.sync.settings import map_vars, marts_vars
 from pipelines.warehouse import Warehouse
 
 SYNC_FOLDERS = ("stage", "map", "plan")
@@ -78,10 +79,9 @@ def marts_models(home: Home) -> dg.AssetsDefinition:
 
 
 def variables(home: Home, name: str) -> dict[str, Any]:
-    """The --vars of one build: a sync's rules, or the names of all syncs for the marts."""
+    """The --vars of one build: a sync's rules, or what the marts have to know of all syncs."""
     if name == names.ANALYTICS:
-        dormant = min((sync.stats.dormant_after for sync in home.syncs.values()), default=10)
-        return {"syncs": sorted(home.syncs), "dormant_after": dormant}
+        return marts_vars(home)
     return map_vars(home, home.sync(name))
 
 
@@ -151,10 +151,12 @@ def _check_results(nodes: Sequence[dbt.Node], tests: Mapping[str, dg.AssetCheckS
     for node in nodes:
         spec = tests.get(node.unique_id)
         if spec:
+            is_warning = node.status == "warn"
             yield dg.AssetCheckResult(
                 asset_key=spec.asset_key,
                 check_name=spec.name,
-                passed=node.is_good,
+                passed=node.is_good and not is_warning,
+                severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
                 metadata={"failing rows": node.failures, "seconds": node.seconds},
             )
 
@@ -173,6 +175,8 @@ def _materializations(
                 columns = manifest["nodes"][node.unique_id]["columns"]
                 descriptions = {column: props["description"] for column, props in columns.items()}
                 metadata = table_metadata(database, schema, node.name, descriptions)
+                if schema == "marts":
+                    metadata |= pictures(plots.of_mart(database, node.name))
                 yield dg.MaterializeResult(
                     asset_key=ids[node.unique_id], metadata={**metadata, "seconds": round(node.seconds, 3)}
                 )

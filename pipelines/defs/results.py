@@ -54,6 +54,11 @@ def table_metadata(
     }
 
 
+def pictures(found: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    """Pictures, given as data: URIs by their title, as the UI shows them."""
+    return {title: dg.MetadataValue.md(f"![{title}]({uri})") for title, uri in found.items()}
+
+
 def counts_table(counts: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dg.MetadataValue:
     """Counts as a Markdown table, or a sentence where there are none."""
     if not counts:

@@ -66,16 +66,17 @@ def jobs(home: Home, sync: SyncConfig) -> Sequence[UnresolvedAssetJobDefinition]
         names.sync_key(sync.sync, "check", "addresses"),
         names.sync_key(sync.sync, "check", "consent"),
     ]
-    own = dg.AssetSelection.groups(sync.sync) - dg.AssetSelection.assets(campaigns, *stats)
+    write_back = names.sync_key(sync.sync, "stats", "write_back")
+    own = dg.AssetSelection.groups(sync.sync) - dg.AssetSelection.assets(campaigns, *stats, write_back)
     selections = {
         "audiences": dg.AssetSelection.assets(account, campaigns) | marts,
         "members": dg.AssetSelection.assets(account, *dict.fromkeys(entities)) | own | marts,
-        "stats": dg.AssetSelection.assets(account, *opt_outs, campaigns, *stats) | marts,
+        "stats": dg.AssetSelection.assets(account, *opt_outs, campaigns, *stats, write_back) | marts,
     }
     descriptions = {
         "audiences": "Audiences and campaign headers.",
         "members": "The sync: extract, check, plan, and push if the plan is safe.",
-        "stats": "Campaigns, sends, opens, clicks, bounces and opt-outs.",
+        "stats": "Campaigns, sends, opens, clicks, bounces and opt-outs; what the sync asks for goes back to the CRM.",
     }
     return [
         dg.define_asset_job(

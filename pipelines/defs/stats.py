@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipelines import progress
 from pipelines.config import Home, SyncConfig
-from pipelines.defs import names
+from pipelines.defs import freshness, names
 from pipelines.defs.results import table_metadata, told
 from pipelines.errors import ConfigError
 from pipelines.ledger import pins
@@ -36,6 +36,7 @@ def campaigns_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         description="Campaigns with the provider's own totals. One row per campaign.",
         kinds={home.connection(sync.to.connection).kind, "duckdb"},
         owners=names.SYNC_OWNERS,
+        freshness_policy=freshness.of(sync, "stats"),
     )
     def campaigns() -> dg.MaterializeResult:
         progress.stage(sync.sync, "stats")
@@ -62,6 +63,7 @@ def details_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
                 description=description,
                 kinds={home.connection(sync.to.connection).kind, "duckdb"},
                 owners=names.SYNC_OWNERS,
+                freshness_policy=freshness.of(sync, "stats"),
             )
             for table, description in DETAILS.items()
         ],

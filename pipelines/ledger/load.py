@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.ledger import consent, files, journal, objectors
+from pipelines.ledger import consent, crm_journal, files, journal, objectors
 
 TEXT_OF_A_PUSH = (
     *(
@@ -111,6 +111,11 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
     journals = [path for path in grown if path.parent == journal.folder_of(ledger)]
     if journals:
         _load_journals(connection, journals)
+    written = [path for path in grown if path.parent == crm_journal.folder_of(ledger)]
+    if written:
+        _read_lines(connection, written, crm_journal.COLUMNS)
+        crm_journal.load(connection)
+        connection.execute("drop table lines")
     if consent.path_of(ledger) in grown:
         _load_consent(connection, consent.path_of(ledger))
     if objectors.path_of(ledger) in grown:
@@ -125,7 +130,11 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
 
 
 def _paths(ledger: Path) -> list[Path]:
-    journals = sorted(journal.folder_of(ledger).glob("*.ndjson"))
+    journals = sorted(
+        path
+        for folder in (journal.folder_of(ledger), crm_journal.folder_of(ledger))
+        for path in folder.glob("*.ndjson")
+    )
     return [path for path in [consent.path_of(ledger), objectors.path_of(ledger), *journals] if path.exists()]
 
 

@@ -1,69 +1,31 @@
 """The address rules: one verdict for each address as written, remembered, and the only place that makes `email_key`.
 
 Belongs here: judging one address, judging the new ones of a warehouse. Does not: the parts of a verdict (syntax.py,
-faults.py, typos.py), who owns an address, workbooks.
+faults.py, typos.py), the SQL that settles most of them (settling.py), who owns an address, workbooks.
 
-The strict library has the last word on right and wrong. Plain ASCII addresses, nearly all of them, are settled by
-DuckDB in sets (0.4 s a million) and only the doubtful rest goes through `judge` (about 40 microseconds each).
-The two must agree: tests/unit/test_addresses.py compares them on generated addresses.
+The strict library has the last word on right and wrong. Nearly all addresses are settled in sets (settling.py), only
+the doubtful rest goes through `judge`, one by one (50 to 200 microseconds each). Both must agree:
+tests/unit/test_addresses.py compares them on generated addresses.
 """
 
-import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from typing import Literal
 
 import duckdb
 import pandas as pd
-from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from pipelines.landing import sql_text
-from pipelines.quality import syntax
+from pipelines.quality import settling, syntax
 from pipelines.quality.faults import fault
-from pipelines.quality.typos import TYPO_DOMAINS, TYPO_SUFFIXES, intended_domain
+from pipelines.quality.settling import BLANKS, TYPO
+from pipelines.quality.typos import intended_domain
 
 # Remembered verdicts of other rules are forgotten: raise the number whenever a verdict, key or sentence changes.
 RULES = f"enlist 1, email-validator {version('email-validator')}, idna {version('idna')}"
-ROWS_PER_PAGE = 10_000
 
 MISSING = "There is no address."
-BLANKS = "Blanks around the address were left out."
 INVISIBLE = "Invisible characters were left out of the address."
-TYPO = "The domain looks misspelt."
-
-
-# What can't be doubted: an atom of ASCII signs, labels of letters, digits and hyphens, an ending of letters. Anything
-# with two hyphens in a row (xn--), a reserved or misspelt domain, or a part that is too long is left to the library.
-_ATOM = r"[A-Za-z0-9_!#$%&'*+/=?^`{|}~-]+"
-_LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_LOCAL = rf"{_ATOM}(?:\.{_ATOM})*"
-_DOMAIN = rf"(?:{_LABEL}\.)+[a-z]{{2,63}}"
-_RESERVED = rf"(?:^|\.)(?:{'|'.join(map(re.escape, SPECIAL_USE_DOMAIN_NAMES))})$"
-_MISSPELT = rf"(?:{'|'.join(map(re.escape, TYPO_SUFFIXES))})$"
-_IS_PLAIN = f"""
-    regexp_full_match(local, {sql_text(_LOCAL)})
-    and regexp_full_match(domain, {sql_text(_DOMAIN)})
-    and trimmed not like '%@%@%'
-    and length(local) <= 64 and length(trimmed) <= 254
-    and not contains(domain, '--')
-    and not regexp_matches(domain, '[^.]{{64}}')
-    and not regexp_matches(domain, {sql_text(_RESERVED)})
-    and not regexp_matches(domain, {sql_text(_MISSPELT)})
-    and domain not in ({", ".join(map(sql_text, TYPO_DOMAINS))})
-"""
-_SETTLE_PLAIN = f"""
-    insert into quality.addresses by name
-    select
-        address,
-        lower(local) || '@' || domain as email_key,
-        'ok' as verdict,
-        case when address <> trimmed then 'outer_blanks' end as rule,
-        case when address <> trimmed then {sql_text(BLANKS)} end as detail,
-        case when address <> trimmed then local || '@' || domain end as suggestion,
-        local || '@' || domain as cleaned
-    from temp.new_addresses where is_plain
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +86,12 @@ def judge_new(connection: duckdb.DuckDBPyConnection, addresses_sql: str) -> Coun
     Creates the table, or empties it when its verdicts come from other rules. Nulls are nobody's address and skipped.
     """
     _prepare(connection)
-    connection.execute(f"create or replace temp table new_addresses as {_new_addresses(addresses_sql)}")
     try:
-        connection.execute(_SETTLE_PLAIN)
-        for page in _doubtful_pages(connection):
+        for page in settling.settle(connection, addresses_sql):
             _remember(connection, [judge(address) for address in page])
         return _counts(connection)
     finally:
-        connection.execute("drop table if exists temp.new_addresses")
+        settling.clean_up(connection)
 
 
 def _repair(address: str, text: str) -> tuple[str | None, str | None]:
@@ -153,33 +113,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     columns = ", ".join(f"{field.name} varchar" for field in fields(Verdict))
     connection.execute(f"create or replace table quality.addresses ({columns})")
     connection.execute(f"comment on table quality.addresses is {sql_text(RULES)}")
-
-
-def _new_addresses(addresses_sql: str) -> str:
-    """New addresses, numbered, with what DuckDB's own pass needs to know of them."""
-    return f"""
-        with given as (
-            select distinct address::varchar as address from ({addresses_sql}) where address is not null
-        ),
-        fresh as (
-            select address, trim(address, e' \\t\\r\\n') as trimmed
-            from given anti join quality.addresses using (address)
-        ),
-        parts as (
-            select *, split_part(trimmed, '@', 1) as local, lower(split_part(trimmed, '@', 2)) as domain from fresh
-        )
-        select row_number() over () as number, address, trimmed, local, domain, ({_IS_PLAIN}) as is_plain from parts
-    """
-
-
-def _doubtful_pages(connection: duckdb.DuckDBPyConnection) -> Iterator[list[str]]:
-    last = 0
-    while rows := connection.execute(
-        "select number, address from temp.new_addresses where not is_plain and number > ? order by number limit ?",
-        [last, ROWS_PER_PAGE],
-    ).fetchall():
-        yield [address for _, address in rows]
-        last = rows[-1][0]
 
 
 def _remember(connection: duckdb.DuckDBPyConnection, verdicts: list[Verdict]) -> None:

@@ -1,18 +1,18 @@
-"""Stage 2 for one sync: its addresses judged, its extract and its mapping held against what the sync file allows.
+"""Stage 2 for one sync: its addresses judged, its extract, its mapping and its audience held against its limits.
 
-Belongs here: which addresses and which figures belong to a sync. Does not: the address rules (addresses.py), judging
-figures (suites.py).
+Belongs here: the order of measuring, judging and keeping. Does not: the address rules (addresses.py), the figures
+(measures.py), the limits (catalogue.py), judging (suites.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.landing import sql_name, sql_text
-from pipelines.quality import addresses, suites
-from pipelines.warehouse import has_table, rows
+from pipelines.quality import addresses, catalogue, measures, suites
+from pipelines.warehouse import Warehouse, has_table
 
 
 def judge_addresses(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> addresses.Counts:
@@ -24,80 +24,55 @@ def judge_addresses(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> 
         for column in source.email
     ]
     selects.append(f"select email as address from sync_{sync.sync}.extract_members")
+    selects.append(f"select email as address from extract.objections where sync = {sql_text(sync.sync)}")
     return addresses.judge_new(connection, " union all ".join(selects))
 
 
-def metrics(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) -> dict[str, float]:
-    """The figures of the sync's suite: shares from 0 to 1, counts of records."""
-    found: dict[str, float] = {}
-    for source in sync.sources:
-        measured = suites.source_metrics(connection, source.relation, home.key_of(source))
-        found |= {f"{source.entity} {name}": float(number) for name, number in measured.items()}
-    schema = f"sync_{sync.sync}"
-    shares = rows(
-        connection,
-        f"""
-        select
-            count(*) filter (eligibility in ('bad_address', 'missing_address')) as bad,
-            count(*) filter (eligibility in ('wanted', 'bad_address', 'missing_address')) as asked,
-        from {schema}.map_records
-        """,
-    )[0]
-    found["bad addresses"] = _share(shares["bad"], shares["asked"])
-    for name, share in _empty_shares(connection, schema, list(sync.quality.max_null)).items():
-        found[f"empty {name}"] = share
-    return found
+def judge_extract(warehouse: Warehouse, home: Home, sync: SyncConfig) -> list[suites.Judged]:
+    """The suite of the CRM extract, judged and kept."""
+    with warehouse.open() as connection:
+        usual = measures.usual(connection, sync.sync)
+        found = measures.of_extract(connection, home, sync)
+    return _judge(warehouse, sync, found, [catalogue.extract_suite(sync, usual)])
 
 
-def _empty_shares(connection: duckdb.DuckDBPyConnection, schema: str, names: Sequence[str]) -> dict[str, float]:
-    """For each merge field: the share of the people wanted who have nothing in it. All in one pass over them."""
-    values = (f"coalesce(json_extract_string(fields, {sql_text(_path(name))}), '')" for name in names)
-    counts = "".join(f", count(*) filter ({value} = '')" for value in values)
-    (row,) = connection.execute(f"select count(*){counts} from {schema}.map_wanted").fetchall()
-    return {name: _share(empty, row[0]) for name, empty in zip(names, row[1:], strict=True)}
+def judge_members(warehouse: Warehouse, sync: SyncConfig) -> list[suites.Judged]:
+    """The suites of the members wanted and of the audience, judged and kept; after the map models."""
+    with warehouse.open() as connection:
+        usual = measures.usual(connection, sync.sync)
+        found = measures.of_wanted(connection, sync) | measures.of_audience(connection, sync)
+    both = [catalogue.wanted_suite(sync, usual, found), catalogue.audience_suite(sync, found)]
+    return _judge(warehouse, sync, found, both)
 
 
-def limits(sync: SyncConfig) -> list[suites.Limit]:
-    """What the sync file allows for those figures."""
-    allowed = []
-    for source in sync.sources:
-        entity = source.entity
-        allowed += [
-            suites.Limit(f"{entity} has every key once", f"{entity} duplicate_keys", maximum=0),
-            suites.Limit(f"{entity} has a key everywhere", f"{entity} null_keys", maximum=0),
-        ]
-    allowed.append(
-        suites.Limit(
-            "few addresses are wrong or missing", "bad addresses", maximum=sync.quality.max_bad_addresses, is_share=True
-        )
+def _judge(
+    warehouse: Warehouse, sync: SyncConfig, found: measures.Metrics, asked: Sequence[suites.Suite]
+) -> list[suites.Judged]:
+    """Judging needs no warehouse, and importing GX takes seconds: nobody waits for them."""
+    judged = [suites.judge(suite, found) for suite in asked]
+    moment = clock.naive(clock.now())
+    with warehouse.transaction() as connection:
+        measures.keep(connection, sync.sync, found, moment)
+        for one in judged:
+            record(connection, sync.sync, one)
+    return judged
+
+
+def record(connection: duckdb.DuckDBPyConnection, sync: str, judged: suites.Judged) -> None:
+    """Keep the judgements of a suite, in place of its last ones, for the plan's verdict."""
+    suite, moment = judged.suite.name, clock.naive(clock.now())
+    connection.execute(
+        "delete from quality.expectations where sync = ? and coalesce(suite, ?) = ?", [sync, suite, suite]
     )
-    allowed += [
-        suites.Limit(f"{name} is filled in", f"empty {name}", maximum=share, is_share=True)
-        for name, share in sync.quality.max_null.items()
-    ]
-    return allowed
-
-
-def record(
-    connection: duckdb.DuckDBPyConnection, sync: str, judgements: Sequence[suites.Judgement]
-) -> Mapping[str, int]:
-    """Keep the judgements for the plan's verdict; how many passed and failed."""
-    connection.execute("delete from quality.expectations where sync = ?", [sync])
-    for judgement in judgements:
+    for one in judged.judgements:
         connection.execute(
-            "insert into quality.expectations values (?, ?, ?, ?, ?, ?, ?, ?)",
+            """
+            insert into quality.expectations by name
+            select ? as sync, ? as suite, ? as name, ? as observed, ? as minimum, ? as maximum, ? as share,
+                ? as passed, ? as sentence, ? as judged_at
+            """,
             [
-                *(sync, judgement.name, judgement.observed, judgement.minimum, judgement.maximum),
-                *(judgement.passed, judgement.sentence, clock.naive(clock.now())),
+                *(sync, suite, one.name, one.observed, one.minimum, one.maximum, one.share),
+                *(one.passed, one.sentence, moment),
             ],
         )
-    failed = sum(not judgement.passed for judgement in judgements)
-    return {"passed": len(judgements) - failed, "failed": failed}
-
-
-def _path(name: str) -> str:
-    return f'$."{name}"'
-
-
-def _share(part: object, whole: object) -> float:
-    return float(str(part)) / float(str(whole)) if whole else 0.0

@@ -10,18 +10,28 @@ from datetime import datetime
 
 import duckdb
 
+# The plan before, where nothing of it was ever sent: what ended with it has not been told by any push yet.
+UNSENT = """
+    select max_by(plan_id, planned_at) as plan_id from quality.history where sync = $sync
+    having not exists (select 1 from ledger.runs where runs.plan_id = max_by(history.plan_id, history.planned_at))
+"""
 # A record is the same as long as its key is: mending an address changes the address.
-ENDED = """
+ENDED = f"""
 create or replace temp table ended_holds as
-select known.* exclude (last_seen_at)
-from plan.holds as known
-anti join sync_{sync}.plan_holds as draft
+select distinct on (known.email_key, known.entity, known.contact_key, known.reason) known.*
+from (
+    select * exclude (last_seen_at) from plan.holds where sync = $sync
+    union by name
+    select * exclude (plan_id, released_at, became) from plan.released where plan_id in ({UNSENT})
+) as known
+anti join sync_{{sync}}.plan_holds as draft
     on known.reason = draft.reason
     and known.email_key is not distinct from draft.email_key
     and known.entity is not distinct from draft.entity
     and known.contact_key is not distinct from draft.contact_key
-where known.sync = $sync
+order by known.first_seen_at
 """
+FORGOTTEN = f"delete from plan.released where plan_id in ({UNSENT})"
 # Each big table is looked through once for the few records whose hold ended, never the other way round.
 RELEASED = """
 insert into plan.released by name
@@ -73,8 +83,12 @@ group by all
 
 
 def note_endings(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
-    """Remember which holds the sync's draft has no more; to be called before plan.holds is renewed."""
+    """Remember which holds the sync's draft has no more; to be called before plan.holds is renewed.
+
+    What ended with a plan that was never pushed goes along to the next one: so a push tells all since the one before.
+    """
     connection.execute(ENDED.format(sync=sync), {"sync": sync})
+    connection.execute(FORGOTTEN, {"sync": sync})
 
 
 def record(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str, moment: datetime) -> None:

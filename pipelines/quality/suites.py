@@ -1,7 +1,7 @@
-"""What an extract must be like before anything is planned from it, judged by Great Expectations.
+"""Suites of expectations, judged by Great Expectations.
 
 Belongs here: limits, judging a row of metrics, the metrics of an extract. Does not: addresses one by one
-(addresses.py), where limits come from (the sync's YAML), Dagster's checks (defs/).
+(addresses.py), which limits a sync has (catalogue.py), where figures come from (measures.py), Dagster's checks (defs/).
 
 DuckDB computes the metrics and GX judges them as a frame of one row: memory stays flat at any number of people, and
 no person's value ever reaches GX or what it prints (style finding 13).
@@ -10,11 +10,10 @@ no person's value ever reaches GX or what it prints (style finding 13).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import duckdb
 import pandas as pd
 
-from pipelines.landing import sql_name
 from pipelines.quality.gx import great_expectations, quiet_context
 
 
@@ -22,7 +21,8 @@ from pipelines.quality.gx import great_expectations, quiet_context
 class Limit:
     """What a metric may be, bounds included. `name` says what is true when it is kept: every key is there once.
 
-    Shares run from 0 to 1 and are shown in percent.
+    Shares run from 0 to 1 and are shown in percent. `noun` says what the metric counts: doubled keys. `of` is the
+    metric that a count is a part of. `note` is a sentence on where a bound comes from.
     """
 
     name: str
@@ -30,6 +30,9 @@ class Limit:
     minimum: float | None = None
     maximum: float | None = None
     is_share: bool = False
+    noun: str = ""
+    of: str | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         if self.minimum is None and self.maximum is None:
@@ -37,8 +40,21 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Suite:
+    """Limits that are judged together, and what they are about."""
+
+    name: str
+    title: str
+    description: str
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether a metric keeps its limit; `observed` is None where it could not be measured, which never passes."""
+    """Whether a metric keeps its limit; `observed` is None where it could not be measured, which never passes.
+
+    `share` is the failing part of what was looked at, from 0 to 1; None where there is no such thing.
+    """
 
     name: str
     metric: str
@@ -47,85 +63,111 @@ class Judgement:
     maximum: float | None
     passed: bool
     sentence: str
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A suite and what became of it, in the order of its limits; `results` are GX's own, for its renderers."""
+
+    suite: Suite
+    judgements: tuple[Judgement, ...]
+    results: tuple[Any, ...]
+
+
+def judge(suite: Suite, metrics: Mapping[str, float | None]) -> Judged:
+    """Have GX judge the suite over the metrics."""
+    limits = suite.limits
+    if not limits:
+        return Judged(suite, (), ())
+    # A column for each limit: GX judges one expectation only once.
+    row = {str(number): _number(metrics.get(limit.metric)) for number, limit in enumerate(limits)}
+    results = _validated(pd.DataFrame([row], dtype="float64"), suite)
+    judgements = []
+    for limit, result in zip(limits, results, strict=True):
+        judgements.append(_judgement(limit, metrics, is_kept=bool(result.success)))
+        # What is shown: GX knows no percents, and its renderers no numbers of numpy.
+        observed = judgements[-1].observed
+        result.result["observed_value"] = "not measured" if observed is None else shown(limit, observed)
+    return Judged(suite, tuple(judgements), tuple(results))
 
 
 def judge_metrics(metrics: Mapping[str, float | None], limits: Sequence[Limit]) -> list[Judgement]:
     """One judgement per limit, in their order."""
-    if not limits:
-        return []
-    frame = pd.DataFrame([{limit.metric: _number(metrics.get(limit.metric)) for limit in limits}], dtype="float64")
-    passed = _validated(frame, limits)
-    return [_judgement(limit, float(frame[limit.metric].iloc[0]), name in passed) for name, limit in _named(limits)]
+    return list(judge(Suite("metrics", "", "", tuple(limits)), metrics).judgements)
 
 
-def source_metrics(connection: duckdb.DuckDBPyConnection, relation: str, key: str) -> dict[str, float]:
-    """Of an extract: rows, duplicate_keys (keys that several rows have) and null_keys (rows with a null or blank key).
-
-    `relation` is what may stand in a `from`; `key` the name of its key column.
-    """
-    (row,) = connection.execute(
-        f"""
-        with keys as (select {sql_name(key)}::varchar as key, count(*) as row_count from {relation} group by all)
-        select
-            coalesce(sum(row_count), 0)::double as rows,
-            count(*) filter (row_count > 1 and trim(key) <> '')::double as duplicate_keys,
-            coalesce(sum(row_count) filter (key is null or trim(key) = ''), 0)::double as null_keys
-        from keys
-        """
-    ).fetchall()
-    return dict(zip(("rows", "duplicate_keys", "null_keys"), row, strict=True))
+def allowed(limit: Limit) -> str:
+    """Its bounds in words: at least 1 and at most 10%."""
+    bounds = []
+    if limit.minimum:
+        bounds.append(f"at least {shown(limit, limit.minimum)}")
+    if limit.maximum is not None and not (limit.is_share and limit.maximum >= 1):
+        bounds.append(f"at most {shown(limit, limit.maximum)}")
+    return " and ".join(bounds) or ("any share" if limit.is_share else "any number")
 
 
-def _named(limits: Sequence[Limit]) -> list[tuple[str, Limit]]:
-    return [(f"{number}", limit) for number, limit in enumerate(limits)]
+def shown(limit: Limit, value: float) -> str:
+    """A value of the limit's metric, for people."""
+    if not limit.is_share:
+        return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+    # More digits where rounding would hide that a bound is broken: 10.003% is not "10%".
+    bounds = [bound for bound in (limit.minimum, limit.maximum) if bound is not None]
+    hides = any(value != bound and f"{value:.4f}" == f"{bound:.4f}" for bound in bounds)
+    return f"{value * 100:.{4 if hides else 2}f}".rstrip("0").rstrip(".") + "%"
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _validated(frame: pd.DataFrame, limits: Sequence[Limit]) -> set[str]:
-    """Names of the limits that GX finds kept."""
+def _validated(frame: pd.DataFrame, suite: Suite) -> list[Any]:
+    """GX's results in the order of the limits."""
     gx, context = great_expectations(), quiet_context()
-    suite = gx.ExpectationSuite(name="metrics")
-    for name, limit in _named(limits):
-        suite.add_expectation(
-            gx.expectations.ExpectColumnValuesToBeBetween(
-                column=limit.metric, min_value=limit.minimum, max_value=limit.maximum, meta={"name": name}
+    expectations = gx.ExpectationSuite(name=suite.name)
+    for number, limit in enumerate(suite.limits):
+        # The frame has one row, so its largest value is the metric; this expectation is the one that shows it.
+        expectations.add_expectation(
+            gx.expectations.ExpectColumnMaxToBeBetween(
+                column=str(number),
+                min_value=limit.minimum,
+                max_value=limit.maximum,
+                description=f"{limit.name} ({f'{limit.noun}: ' if limit.noun else ''}{allowed(limit)})",
             )
         )
     asset = context.data_sources.add_pandas("duckdb").add_dataframe_asset("metrics")
     batch = asset.add_batch_definition_whole_dataframe("row").get_batch({"dataframe": frame})
-    return {found.expectation_config.meta["name"] for found in batch.validate(suite).results if found.success}
+    found = batch.validate(expectations).results
+    return sorted(found, key=lambda result: int(result.expectation_config.kwargs["column"]))
 
 
-def _judgement(limit: Limit, observed: float, kept: bool) -> Judgement:
-    # GX looks at no nulls: a metric that is not there would pass every expectation on its values.
-    measured = None if math.isnan(observed) else observed
-    passed = kept and measured is not None
+def _judgement(limit: Limit, metrics: Mapping[str, float | None], *, is_kept: bool) -> Judgement:
+    value = metrics.get(limit.metric)
+    observed = None if value is None or math.isnan(value) else float(value)
+    passed = is_kept and observed is not None
     return Judgement(
-        limit.name, limit.metric, measured, limit.minimum, limit.maximum, passed, _sentence(limit, measured, passed)
+        limit.name,
+        limit.metric,
+        observed,
+        limit.minimum,
+        limit.maximum,
+        passed,
+        _sentence(limit, observed, passed),
+        _failing_share(limit, observed, metrics),
     )
+
+
+def _failing_share(limit: Limit, observed: float | None, metrics: Mapping[str, float | None]) -> float | None:
+    if observed is None or limit.is_share:
+        return observed
+    whole = metrics.get(limit.of) if limit.of else None
+    return None if whole is None else observed / whole if whole else 0.0
 
 
 def _sentence(limit: Limit, observed: float | None, passed: bool) -> str:
     if observed is None:
-        return f"{limit.name}: could not be measured; {_allowed(limit)}."
-    found = f"{limit.name}: found {_shown(limit, observed)}"
-    return f"{found}, as it should be." if passed else f"{found}; {_allowed(limit)}."
-
-
-def _allowed(limit: Limit) -> str:
-    bounds = []
-    if limit.minimum is not None:
-        bounds.append(f"at least {_shown(limit, limit.minimum)}")
-    if limit.maximum is not None:
-        bounds.append(f"at most {_shown(limit, limit.maximum)}")
-    return f"allowed is {' and '.join(bounds)}"
-
-
-def _shown(limit: Limit, value: float) -> str:
-    if not limit.is_share:
-        return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
-    # Two digits more than usual where rounding would hide that a bound is broken: 10.003% is not "10%".
-    return f"{value * 100:.4f}".rstrip("0").rstrip(".") + "%"
+        told = f"could not be measured; allowed is {allowed(limit)}."
+    else:
+        found = f"found {shown(limit, observed)}{f' {limit.noun}' if limit.noun else ''}"
+        told = f"{found}, as it should be." if passed else f"{found}; allowed is {allowed(limit)}."
+    return f"{limit.name}: {told} {limit.note}".rstrip()

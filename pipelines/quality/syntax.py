@@ -10,7 +10,7 @@ altered. It leaves out `example`, as RFC 6761 asks of applications, so the sampl
 import unicodedata
 from dataclasses import dataclass
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 MAX_LENGTH = 254
 _BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
@@ -40,6 +40,14 @@ class Parsed:
         return f"{_lower(self.local)}@{self.domain}"
 
 
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain that the library accepts: in lower-case ASCII, and the bytes of the longest form it is counted in."""
+
+    ascii: str
+    longest: int
+
+
 def trimmed(text: str) -> str:
     """Without blanks around it."""
     return text.strip(_BLANKS)
@@ -57,8 +65,37 @@ def parsed(text: str) -> Parsed | None:
     if len(text) > MAX_LENGTH:
         # Refused anyway; the library would look at every character of a whole pasted letter first.
         return None
+    found = _validated(text)
+    if found is None:
+        return None
+    # Not found.local_part: the library lower-cases info@ and its like, and an address goes out as it is written.
+    return Parsed(unicodedata.normalize("NFC", text.rpartition("@")[0]), found.ascii_domain)
+
+
+def parsed_domain(text: str) -> Domain | None:
+    """A domain as written behind an @-sign; None if the library refuses it, or if it holds what `cleaned` leaves out.
+
+    The library looks at the part before and the part after the @-sign apart, and then at the length of both together
+    (validate_email.py, 2.4): as written, with the domain in letters, and with the domain in ASCII.
+    """
+    probe = f"a@{text}"
+    if cleaned(probe) != probe or len(probe) > MAX_LENGTH:
+        return None
+    found = _validated(probe)
+    if found is None:
+        return None
+    forms = (text, found.domain, found.ascii_domain)
+    return Domain(found.ascii_domain, max(len(form.encode()) for form in forms))
+
+
+def key_of_refused(text: str) -> str:
+    """The key of a cleaned address that is not valid: providers do hold such members."""
+    return _lower(text)
+
+
+def _validated(text: str) -> ValidatedEmail | None:
     try:
-        found = validate_email(
+        return validate_email(
             text,
             strict=True,
             check_deliverability=False,
@@ -72,13 +109,6 @@ def parsed(text: str) -> Parsed | None:
         )
     except EmailNotValidError:
         return None
-    # Not found.local_part: the library lower-cases info@ and its like, and an address goes out as it is written.
-    return Parsed(unicodedata.normalize("NFC", text.rpartition("@")[0]), found.ascii_domain)
-
-
-def key_of_refused(text: str) -> str:
-    """The key of a cleaned address that is not valid: providers do hold such members."""
-    return _lower(text)
 
 
 def _lower(text: str) -> str:

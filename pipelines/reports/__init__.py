@@ -4,10 +4,13 @@ figures.py    what both tell in numbers: counts, never a person
 words.py      reasons and rules in a sentence, and what to do about them
 sheets.py     the workbook's sheets: which rows, under which headings
 workbook.py   rows to an Excel file, safely and in little memory
-charts.py     numbers to SVG
+charts.py     numbers to pictures, SVG or PNG
+plots.py      pictures of the marts for the Dagster UI
 page.py       figures to one HTML file that needs no network
 making.py     both files of a sync, into the home's reports/
+worklist.py   what a person enters in a CRM that can't be written to, each row handed out once
 
 A folder of its own because both files tell one story from the same figures; judging addresses stays in quality/.
-Does not belong here: computing what a model or the plan computes already. Nothing is read but the warehouse.
+Does not belong here: computing what a model or the plan computes already. Nothing is read but the
+warehouse.
 """

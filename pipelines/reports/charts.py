@@ -1,6 +1,6 @@
-"""Numbers to SVG pictures that stand inside the page.
+"""Numbers to pictures that stand inside a page or a text.
 
-Belongs here: drawing three kinds of chart alike. Does not: which chart shows what (page.py).
+Belongs here: drawing three kinds of chart alike. Does not: which chart shows what (page.py, plots.py).
 
 Drawn by matplotlib: static SVG without a script, 15 to 40 KB each, readable without a network or JavaScript. Plotly,
 Bokeh and Altair draw in the browser and bring 1 to 5 MB of script into the file; pygal's SVG loads a script from
@@ -11,7 +11,8 @@ import base64
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from math import isnan
+from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -45,10 +46,13 @@ FEWEST_PLACES = 6  # so that a single bar does not fill the picture
 LETTERS_ACROSS = 44  # of all labels below a picture together
 LONGEST_NAME = 26
 
+DOTS = 110  # per inch, of pictures that are no SVG
+
 Series = Mapping[str, Sequence[float]]
+Form = Literal["svg", "png"]  # the Dagster UI shows no SVG that stands in a text
 
 
-def stacked(labels: Sequence[str], series: Series) -> str:
+def stacked(labels: Sequence[str], series: Series, *, form: Form = "svg") -> str:
     """Upright bars, the series on top of each other (negative ones below zero), as a data: URI."""
     with rc_context(STYLE):
         figure, axes = _blank(HEIGHT)
@@ -71,24 +75,31 @@ def stacked(labels: Sequence[str], series: Series) -> str:
         _places(axes, labels)
         _counts(axes)
         _legend(figure, series)
-        return _uri(figure)
+        return _uri(figure, form)
 
 
 def line(labels: Sequence[str], name: str, values: Sequence[float]) -> str:
     """A line with a point for each label, from zero up, as a data: URI."""
+    return lines(labels, {name: values})
+
+
+def lines(labels: Sequence[str], series: Series, *, form: Form = "svg") -> str:
+    """A line for each of the series with a point for each label (none for nan), from zero up, as a data: URI."""
     with rc_context(STYLE):
         figure, axes = _blank(HEIGHT)
-        axes.plot(
-            range(len(labels)), values, color=COLOURS[0], label=_name(name), linewidth=2, marker="o", markersize=4
-        )
-        axes.set_ylim(0, max([*values, 1]) * 1.1)
+        for (name, values), colour in zip(series.items(), _colours(series), strict=True):
+            axes.plot(
+                range(len(labels)), values, color=colour, label=_name(name), linewidth=2, marker="o", markersize=4
+            )
+        known = [value for values in series.values() for value in values if not isnan(value)]
+        axes.set_ylim(0, max([1, *known]) * 1.1)
         _places(axes, labels)
         _counts(axes)
-        _legend(figure, {name: values})
-        return _uri(figure)
+        _legend(figure, series)
+        return _uri(figure, form)
 
 
-def shares(names: Sequence[str], series: Series) -> str:
+def shares(names: Sequence[str], series: Series, *, form: Form = "svg") -> str:
     """Bars lying side by side for each name, in percent, the first name on top, as a data: URI."""
     with rc_context(STYLE):
         figure, axes = _blank(1.0 + 0.24 * len(series) * len(names))
@@ -103,7 +114,7 @@ def shares(names: Sequence[str], series: Series) -> str:
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(axis="y", visible=False)
         _legend(figure, series)
-        return _uri(figure)
+        return _uri(figure, form)
 
 
 def _blank(height: float) -> tuple[Figure, Axes]:
@@ -141,7 +152,11 @@ def _name(text: str) -> str:
     return clean if len(clean) <= LONGEST_NAME else f"{clean[: LONGEST_NAME - 1]}…"
 
 
-def _uri(figure: Figure) -> str:
+def _uri(figure: Figure, form: Form) -> str:
+    if form == "png":
+        dots = io.BytesIO()
+        figure.savefig(dots, format="png", dpi=DOTS, facecolor="white", metadata={"Software": None})
+        return f"data:image/png;base64,{base64.b64encode(dots.getvalue()).decode()}"
     drawn = io.StringIO()
     with warnings.catch_warnings():
         # The reader's own font draws the text; what ours lacks, such as an emoji, is only measured a little wrong.

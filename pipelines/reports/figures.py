@@ -132,7 +132,7 @@ CAMPAIGNS = f"""
 select
     name, category, sent_at, sent_count, blocked_count, delivered_count, hard_bounces + soft_bounces as bounces,
     unique_opens, unique_human_opens, unique_clicks, opt_outs, complaints, open_rate, human_open_rate, click_rate,
-    opt_out_rate, bounce_rate,
+    opt_out_rate, bounce_rate, parked_sent_count,
 from marts.campaigns
 where connection = $connection and audience_id = $audience_id
 order by sent_at desc nulls last limit {LAST_CAMPAIGNS}

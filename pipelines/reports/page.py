@@ -93,7 +93,7 @@ def _tiles(figures: Figures) -> list[tuple[str, str, str]]:
     return [
         (f"{figures.plan.wanted_count:,}", "members wanted", "each address once"),
         (f"{figures.plan.size:,}", "changes in the plan", f"{figures.total('applied'):,} applied so far"),
-        (f"{figures.held:,}", "held back", f"{figures.unblocked:,} free again since the plan before"),
+        (f"{figures.held:,}", "held back", f"{figures.unblocked:,} free again since the last push"),
         (f"{figures.bad:,}", "addresses wrong or missing", share),
     ]
 
@@ -146,13 +146,13 @@ def _holds(figures: Figures) -> Section:
         (
             "A hold is a record that the CRM wants mailed and that is kept back. A record with two reasons counts for "
             "each of them. The workbook names the records and their owners.",
-            "Free again counts what was held at the plan before and is no longer, for example because somebody mended "
+            "Free again counts what was held at the last push and is no longer, for example because somebody mended "
             "the address.",
         ),
         (),
         (
             _table("Held back now, by reason", ("Reason", "Records", "Oldest", "What it means", "What to do"), rows),
-            _table("No longer held since the plan before", ("Was held for", "What became of it", "Records"), freed),
+            _table("No longer held since the last push", ("Was held for", "What became of it", "Records"), freed),
         ),
     )
 
@@ -292,6 +292,13 @@ def _campaigns(figures: Figures) -> Section:
         else ()
     )
     lead = f"The last {_count(len(rows), 'campaign')} to this audience." if rows else _not_yet("campaign")
+    parked = [row for row in figures.campaigns if row["parked_sent_count"]]
+    if parked:
+        many = _count(sum(row["parked_sent_count"] for row in parked), "mail")
+        lead += (
+            f" {_count(len(parked), 'campaign')} reached people who are parked: {many} to people whom the CRM wants no "
+            "longer. Leave their group out of the next campaign."
+        )
     return Section(
         "campaigns",
         "Campaigns",

@@ -220,7 +220,7 @@ def summary(figures: Figures) -> list[Block]:
         ),
         Block("Held back", ("Reason", "What it means", "Records", "Since"), holds),
         Block("Addresses to look at", ("Rule", "What is wrong", "Records", "Verdict"), rules),
-        Block("No longer held since the plan before", ("Was held for", "What became of it", "Records"), released),
+        Block("No longer held since the last push", ("Was held for", "What became of it", "Records"), released),
     ]
 
 

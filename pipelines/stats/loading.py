@@ -50,6 +50,12 @@ KEYS: Mapping[type, tuple[str, ...]] = {
     LinkClick: ("link_id", "email_key"),
     DomainTotals: ("domain",),
 }
+# Totals that count the rows of a table, and how: what is more than they say was put right by the provider.
+COUNTED_BY: Mapping[type, Mapping[str, str]] = {
+    Send: {"sent_count": "count(*)"},
+    LinkClick: {"clicks": "sum(clicks)"},
+    Event: {name: f"count(*) filter ({which})" for name, which in COUNTED.items()},
+}
 # What happened, and the how many-eth time it was told.
 HAPPENING = """
     concat_ws(' ', email_key, event, case when event in ('open', 'click') then concat_ws(' ', happened_at, url) end)
@@ -151,6 +157,49 @@ def merge_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part) 
     database.execute("drop table held; drop table told")
 
 
+def renew_rows(
+    database: duckdb.DuckDBPyConnection,
+    target: Target,
+    part: Part,
+    totals: Mapping[str, int | None],
+    totals_at: datetime,
+) -> None:
+    """Put what was read in place of what the campaign had, but keep rows that its totals still count.
+
+    Those are of people who were deleted since: a provider tells no more of them, and counts them all the same. Where
+    there would be more than the totals say, the provider has put something right, and only what it tells counts.
+    """
+    if part.kind not in COUNTED_BY:
+        replace_rows(database, target, part)
+        return
+    table = TABLES[part.kind]
+    of_target = f"from stats.{table} where connection = ? and campaign_id = ?"
+    condition, parameters = (f" and {part.only[0]}", [part.only[1]]) if part.only else ("", [])
+    database.execute(
+        f"create or replace temp table held as select * {of_target}{condition}", [*target.key, *parameters]
+    )
+    replace_rows(database, target, part)
+    database.execute(f"create or replace temp table told as select * {of_target}", target.key)
+    # Of somebody who is still told of, what is told no longer was put right: a bounce takes an open back.
+    who = KEYS.get(part.kind, ("email_key",))
+    missing = f"select * from held anti join told using ({', '.join(who)})"
+    database.execute(f"create or replace temp table kept as {missing}")
+    if _fits(database, part.kind, totals, totals_at):
+        database.execute(f"insert into stats.{table} by name select * from kept")
+    database.execute("drop table held; drop table told; drop table kept")
+
+
+def _fits(database: duckdb.DuckDBPyConnection, kind: type, totals: Mapping[str, int | None], at: datetime) -> bool:
+    """Whether what is told and what is kept are together no more than the totals; what came after those is not in."""
+    counts = ", ".join(COUNTED_BY[kind].values())
+    is_in = "happened_at is null or happened_at < ?" if kind is Event else "? is not null"
+    both = database.execute(
+        f"select {counts} from (from told union all by name from kept) where {is_in}", [at]
+    ).fetchall()[0]
+    limits = [totals.get(name) for name in COUNTED_BY[kind]]
+    return all(limit is None or (number or 0) <= limit for number, limit in zip(both, limits, strict=True))
+
+
 def raise_totals(database: duckdb.DuckDBPyConnection, target: Target) -> None:
     """Let a campaign's totals be no less than what is known of it, where the provider counts only what it still has."""
     events = ", ".join(f"count(*) filter ({which}) as {name}" for name, which in COUNTED.items())
@@ -169,7 +218,7 @@ def raise_totals(database: duckdb.DuckDBPyConnection, target: Target) -> None:
             )
             cross join (
                 select
-                    sum(times_sent) as sent_count,
+                    count(*) as sent_count,
                     count(*) filter (bounce = 'hard') as hard_bounces,
                     count(*) filter (bounce = 'soft') as soft_bounces,
                 from stats.sends where connection = $1 and campaign_id = $2

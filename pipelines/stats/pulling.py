@@ -6,10 +6,12 @@ rates and sums (dbt's marts).
 A campaign that can still move (sent within `stats.window_days`) is read again when its totals are others than at the
 last read: recipients when sendings or bounces moved, clickers of the links that were clicked, events since the last
 read. Events from then on replace those kept, so that what the provider repeats never counts twice. When they then don't
-add up to the totals, all of the campaign's events are read and replace what was there. Older campaigns stay as they
-are, also when the provider has forgotten them. Of one that it has forgotten in part, which its totals show by being
-less than they were, nothing that was read before is given up: totals stay, and what is still told is added to it.
-Each campaign is written down for itself: a pull that breaks off is taken up by the next at the one where it stopped.
+add up to the totals, all of the campaign's events are read and replace what was there. What people did who were deleted
+at the provider since stays, for the totals count it. Older campaigns stay as they are, also when the provider has
+forgotten them; the first pull of an audience reads all that it ever was sent. Of a campaign that the provider has
+forgotten in part, which its totals show by being less than they were, nothing that was read before is given up: totals
+stay, and what is still told is added to it. Each campaign is written down for itself: a pull that breaks off is taken
+up by the next at the one where it stopped.
 """
 
 import json
@@ -32,7 +34,7 @@ from pipelines.stats.loading import (
     land_pages,
     merge_rows,
     raise_totals,
-    replace_rows,
+    renew_rows,
 )
 from pipelines.warehouse import Warehouse, rows
 
@@ -83,10 +85,14 @@ class _EventsMissingError(Exception):
 
 
 def pull_campaigns(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, audience_id: str) -> int:
-    """Bring stats.campaigns up to the provider's totals of campaigns within the window; how many were read."""
+    """Bring stats.campaigns up to the provider's totals of campaigns within the window; how many were read.
+
+    Until a pull of the audience's details has come to its end: of all campaigns.
+    """
     # Before the call: what happens during it may or may not be in the totals.
     read_at = clock.naive(clock.now())
-    campaigns = list(provider.campaigns(audience_id, since=_window_start(sync)))
+    since = None if _is_first(warehouse, sync, audience_id) else _window_start(sync)
+    campaigns = list(provider.campaigns(audience_id, since=since))
     landed = land_pages(home, sync, Campaign, [campaigns])
     totals = ", ".join(f"greatest(told.{name}, held.{name}) as {name}" for name in TOTALS)
     shrunk = " or ".join(f"coalesce(told.{name} < held.{name}, false)" for name in TOTALS)
@@ -114,15 +120,21 @@ def pull_details(home: Home, warehouse: Warehouse, provider: Provider, sync: Syn
         if due.moved:
             pulled += _Pull(home, warehouse, provider, sync, due).run()
         progress.advance("campaigns", at, len(found))
+    with warehouse.transaction() as database:
+        database.execute(
+            "insert into stats.histories values (?, ?, ?) on conflict do nothing",
+            [sync.to.connection, audience_id, clock.naive(clock.now())],
+        )
     return pulled
 
 
 def _due(warehouse: Warehouse, sync: SyncConfig, audience_id: str) -> list[_Due]:
-    """Campaigns within the window of which the last pull brought totals, oldest first.
+    """Campaigns within the window of which the last pull brought totals, oldest first; at first all not read yet.
 
     Those deleted at the provider since are none of them, nor those that reached nobody yet: neither has a report.
     """
     names = ", ".join(f"campaigns.{name}" for name in TOTALS)
+    is_first = _is_first(warehouse, sync, audience_id)
     with warehouse.open() as database:
         found: list[dict[str, Any]] = rows(
             database,
@@ -132,12 +144,12 @@ def _due(warehouse: Warehouse, sync: SyncConfig, audience_id: str) -> list[_Due]
                 coalesce(is_half_forgotten, false) as is_half_forgotten
             from stats.campaigns
             left join stats.reads using (connection, campaign_id)
-            where connection = ? and audience_id = ? and sent_at >= ?::timestamptz at time zone 'UTC'
-                and sent_count > 0
+            where connection = ? and audience_id = ? and sent_count > 0
+                and (sent_at >= ?::timestamptz at time zone 'UTC' or (? and reads.read_at is null))
             qualify campaigns.read_at = max(campaigns.read_at) over ()
             order by sent_at, campaign_id
             """,
-            [sync.to.connection, audience_id, _window_start(sync)],
+            [sync.to.connection, audience_id, _window_start(sync), is_first],
         )
     return [
         _Due(
@@ -222,7 +234,10 @@ class _Pull:
         events = self._events(since)
         with self._warehouse.transaction() as database:
             for part in (*parts, events):
-                (merge_rows if due.is_half_forgotten else replace_rows)(database, target, part)
+                if due.is_half_forgotten:
+                    merge_rows(database, target, part)
+                else:
+                    renew_rows(database, target, part, due.totals, due.totals_at)
             if due.is_half_forgotten:
                 raise_totals(database, target)
             gap = gap_of(database, target, due.totals, due.totals_at, due.gap)
@@ -234,6 +249,13 @@ class _Pull:
                 [*target.key, read_at, json.dumps(due.totals), json.dumps(gap)],
             )
         return events.landed.rows
+
+
+def _is_first(warehouse: Warehouse, sync: SyncConfig, audience_id: str) -> bool:
+    """Whether no pull of this audience's details has come to its end yet."""
+    query = "select count(*) from stats.histories where connection = ? and audience_id = ?"
+    with warehouse.open() as database:
+        return not database.execute(query, [sync.to.connection, audience_id]).fetchall()[0][0]
 
 
 def _window_start(sync: SyncConfig) -> str:

@@ -16,10 +16,9 @@ from pipelines.errors import ConfigError
 from pipelines.ledger import pins
 from pipelines.providers.base import Audience, MergeField, Provider
 from pipelines.providers.loading import record_audience
-from pipelines.sync import settings
+from pipelines.sync import settings, stale
 from pipelines.sync.members import Members
 from pipelines.sync.naming import name_fields
-from pipelines.sync.pending import refuse_pending
 from pipelines.warehouse import Warehouse
 
 
@@ -40,7 +39,6 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     Raises `ConfigError` when the audience or a merge field that the sync names is not there, or when the sync was
     pinned to another audience before.
     """
-    refuse_pending(home, sync)
     started = clock.now()
     account = provider.account()
     audience = find(provider, home, sync) or _create(provider, home, sync)
@@ -48,9 +46,12 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
     name_fields(home, warehouse, provider, sync, audience.audience_id)
     merge_fields = provider.merge_fields(audience.audience_id)
     if not (sync.to.create_fields and provider.traits.makes_fields):
-        check_fields(merge_fields, home, sync, audience)
+        with warehouse.open() as database:
+            pushed = stale.pushed_fields(database, sync, audience.audience_id)
+        check_fields(merge_fields, home, sync, audience, pushed)
     groups = provider.groups(audience.audience_id)
     members = Members(home, warehouse, provider, sync, audience).read(merge_fields, groups, started)
+    objections = sorted(provider.objections(audience.audience_id))
     with warehouse.transaction() as database:
         record_audience(database, sync.to.connection, account.account_id, audience)
         _replace(database, "merge_fields", sync, audience, [_field_row(field) for field in merge_fields])
@@ -70,6 +71,8 @@ def load_audience(home: Home, warehouse: Warehouse, provider: Provider, sync: Sy
             extracted_at=started,
         )
         members.write(database, sync)
+        database.execute("delete from extract.objections where sync = ?", [sync.sync])
+        database.execute("insert into extract.objections select ?, unnest(?::text[])", [sync.sync, objections])
     return Extracted(audience, members.count, len(merge_fields), len(groups), members.why)
 
 
@@ -113,17 +116,28 @@ def find(provider: Provider, home: Home, sync: SyncConfig) -> Audience | None:
     return None
 
 
-def check_fields(merge_fields: Sequence[MergeField], home: Home, sync: SyncConfig, audience: Audience) -> None:
-    """Raise `ConfigError` at the line of a merge field that the audience does not have: it would be lost silently."""
+def check_fields(
+    merge_fields: Sequence[MergeField], home: Home, sync: SyncConfig, audience: Audience, pushed: stale.Fields
+) -> None:
+    """Raise `ConfigError` at the line of a merge field that the audience does not have: it would be lost silently.
+
+    `pushed` are the fields of the last push: what became of one that was there then is told (D13).
+    """
     known = {field.name for field in merge_fields}
     for at, source in enumerate(sync.sources):
         for name in source.fields:
-            if name not in known:
-                raise ConfigError(
-                    f"the audience {audience.name!r} has no merge field {name}.",
-                    where=home.where(sync.sync, ("from", at, "fields", name)),
-                    do=suggest(name, sorted(known)) or "Create it at the provider.",
-                )
+            if name in known:
+                continue
+            was = pushed.get(name)
+            now = next((field for field in merge_fields if was and field.field_id == was["field_id"]), None)
+            became = f" any more: it is called {now.name} now" if now else " any more" if was else ""
+            raise ConfigError(
+                f"the audience {audience.name!r} has no merge field {name}{became}.",
+                where=home.where(sync.sync, ("from", at, "fields", name)),
+                do=(f"Name it {name} again at the provider, or {now.name} here." if now else "")
+                or suggest(name, sorted(known))
+                or "Create it at the provider.",
+            )
 
 
 def _field_row(field: MergeField) -> tuple[object, ...]:

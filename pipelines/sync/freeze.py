@@ -15,7 +15,7 @@ from pipelines import clock
 from pipelines.config import Home, SyncConfig
 from pipelines.providers.base import Op, Traits
 from pipelines.quality import history
-from pipelines.sync import creating, first_push, plans, safety, stale
+from pipelines.sync import creating, filling, first_push, plans, safety, stale
 from pipelines.warehouse import rows
 
 # A row that the provider refused for good is held, not planned; see plan_holds.
@@ -87,6 +87,7 @@ def freeze_rows(
         "wanted_count": counts.wanted,
         "stranger_count": _strangers(connection, sync.sync),
         "parked_count": _parked(connection, sync.sync),
+        "groups": json.dumps(filling.groups(connection, sync.sync, plan_id)),
         "standing": json.dumps(rows(connection, STANDING.format(sync=sync.sync))),
         "source_rows": json.dumps(dict(facts.rows)),
         "creates": json.dumps(creates),

@@ -6,7 +6,6 @@ provider has (providers/).
 The ids are those of the last push, which the ledger keeps, else those of the last extract.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +13,7 @@ from pipelines.config import Home, SyncConfig
 from pipelines.ledger import load as ledger
 from pipelines.providers.base import Provider
 from pipelines.sync import stale
-from pipelines.warehouse import Warehouse, has_table, rows
-
-LAST_FIELDS = """
-    select fields from ledger.runs
-    where sync = ? and audience_id = ? and fields is not null order by started_at desc limit 1
-"""
+from pipelines.warehouse import Warehouse, has_table
 
 
 def name_fields(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, audience_id: str) -> None:
@@ -29,8 +23,7 @@ def name_fields(home: Home, warehouse: Warehouse, provider: Provider, sync: Sync
         extracted: stale.Fields = {}
         if has_table(connection, f"sync_{sync.sync}", "settings"):
             extracted = stale.named_fields(connection, sync)
-        pushed = rows(connection, LAST_FIELDS, [sync.sync, audience_id])
-    known = {**extracted, **(json.loads(str(pushed[0]["fields"])) if pushed else {})}
+        known = {**extracted, **stale.pushed_fields(connection, sync, audience_id)}
     provider.name_fields(audience_id, {name: _id_of(known.get(name)) for name in sync.field_names})
 
 

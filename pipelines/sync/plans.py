@@ -33,8 +33,9 @@ REASONS = (
 class Plan:
     """A frozen plan: its row in plan.plans, with the JSON columns read.
 
-    `creates` are the merge fields and groups that the push makes first: {what, name, category}; `standing` is who was
-    in the audience when it was made, as plan_standing counts them: {status, standing, members}.
+    `creates` are the merge fields and groups that the push makes first: {what, name, category}; `groups` those that
+    members join or leave, with how many they had when it was made: {group, members, joining, leaving}; `standing` is
+    who was in the audience then, as plan_standing counts them: {status, standing, members}.
     """
 
     plan_id: str
@@ -53,6 +54,7 @@ class Plan:
     wanted_count: int
     stranger_count: int
     parked_count: int
+    groups: tuple[Mapping[str, Any], ...]
     standing: tuple[Mapping[str, Any], ...]
     source_rows: Mapping[str, int]
     creates: tuple[Mapping[str, str], ...]
@@ -189,7 +191,7 @@ def as_change(row: Mapping[str, Any]) -> Change:
 
 def _plan(row: Mapping[str, Any]) -> Plan:
     values: dict[str, Any] = {name: row[name] for name in Plan.__dataclass_fields__}
-    for name in ("counts", "hold_counts", "accepted", "creates", "standing"):
+    for name in ("counts", "hold_counts", "accepted", "creates", "groups", "standing"):
         values[name] = tuple(json.loads(row[name] or "[]"))
     values["source_rows"] = json.loads(row["source_rows"])
     values["broken_rules"] = tuple(Broken(**rule) for rule in json.loads(row["broken_rules"]))

@@ -1,6 +1,7 @@
 """The policies of a sync as a table of one row, so that the plan's SQL is the same for every sync.
 
-Belongs here: the columns of sync_NAME.settings and the --vars of the map models. Does not: what they mean (dbt).
+Belongs here: the columns of sync_NAME.settings, the --vars of the map models and of the marts. Does not: what they mean
+(dbt).
 """
 
 from collections.abc import Mapping
@@ -61,6 +62,21 @@ def map_vars(home: Home, sync: SyncConfig) -> dict[str, Any]:
         "sources": [_source(home, sync, source) for source in sync.sources],
         "prefer": list(sync.duplicates.prefer),
         "merge": list(sync.duplicates.merge),
+    }
+
+
+def marts_vars(home: Home) -> dict[str, Any]:
+    """The --vars with which dbt builds the marts: the syncs, how their notes are worded, whose campaigns have tags."""
+    syncs = home.syncs.values()
+    return {
+        "syncs": sorted(home.syncs),
+        "dormant_after": min((sync.stats.dormant_after for sync in syncs), default=10),
+        "notes": {
+            sync.sync: {"language": sync.stats.notes_language, "timezone": sync.schedule.timezone} for sync in syncs
+        },
+        "tagging": sorted(
+            {sync.to.connection for sync in syncs if home.connection(sync.to.connection).kind == "mailup"}
+        ),
     }
 
 

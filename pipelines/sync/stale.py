@@ -24,7 +24,16 @@ MAX_AGE = timedelta(hours=24)
 MAX_MOVED = 0.05
 # How far the clocks of this machine and of the provider may be apart without anything being overlooked.
 SKEW = timedelta(minutes=5)
-FACTS = (("field_id", "id"), ("label", "label"), ("type", "type"))
+# What of a field may not move, and what it means when it did.
+FACTS = (
+    ("field_id", "id", "values would go into another field than those that were sent"),
+    ("label", "label", "all its values, sent and new, stand under that label"),
+    ("type", "type", "values that do not fit it are refused or rewritten"),
+)
+LAST_FIELDS = """
+    select fields from ledger.runs
+    where sync = ? and audience_id = ? and fields is not null order by started_at desc limit 1
+"""
 
 Fields = Mapping[str, Mapping[str, Any]]
 
@@ -65,15 +74,39 @@ def hash_of(fields: Fields) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
+def pushed_fields(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, audience_id: str) -> Fields:
+    """The fields that the sync named at its last push to the audience, as they were then; none before the first."""
+    found = rows(connection, LAST_FIELDS, [sync.sync, audience_id])
+    fields: Fields = json.loads(str(found[0]["fields"])) if found else {}
+    return fields
+
+
 def drift(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, before: str) -> tuple[str, ...]:
     """What happened to the sync's fields since `before` (their JSON at the last push), a sentence each (D13)."""
-    now = named_fields(connection, sync)
-    known = {name: was for name, was in json.loads(before).items() if name in now}
+    return drifted(named_fields(connection, sync), json.loads(before), sync.field_names)
+
+
+def drifted(now: Fields, before: Fields, names: Iterable[str]) -> tuple[str, ...]:
+    """The same for the fields with these names; one that is gone would be made anew, or else stops the sync."""
     return tuple(
-        f"The {noun} of merge field {name} was {was[what]} and is {now[name][what]} now."
-        for name, was in known.items()
-        for what, noun in FACTS
-        if was[what] != now[name][what]
+        sentence
+        for name in sorted(set(names) & before.keys())
+        for sentence in (_moved_facts(name, before[name], now[name]) if name in now else [_gone(name, before[name])])
+    )
+
+
+def _moved_facts(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [
+        f"The {noun} of merge field {name} was {was[what]} and is {now[what]} now: {meaning}."
+        for what, noun, meaning in FACTS
+        if was[what] != now[what]
+    ]
+
+
+def _gone(name: str, was: Mapping[str, Any]) -> str:
+    return (
+        f"Merge field {name} ({was['label']}, id {was['field_id']}) is gone: the values that were sent are not in a "
+        f"field of that name any more."
     )
 
 

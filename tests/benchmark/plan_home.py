@@ -21,7 +21,7 @@ from pipelines import dbt
 from pipelines.defs.models import SYNC_FOLDERS, variables
 from pipelines.ledger import load
 from pipelines.providers import traits_of
-from pipelines.quality import checking
+from pipelines.quality import measures
 from pipelines.sync.freeze import freeze
 from pipelines.warehouse import Warehouse
 
@@ -35,7 +35,9 @@ def plan(folder: Path) -> dict[str, Any]:
         nodes = dbt.build(home, warehouse, SYNC, SYNC_FOLDERS, variables(home, SYNC))
         dbt.raise_for(nodes, "dbt_project")
     with timed(seconds, "suite"), warehouse.transaction() as database:
-        checking.metrics(database, home, sync)
+        measures.of_extract(database, home, sync)
+        measures.of_wanted(database, sync)
+        measures.of_audience(database, sync)
     with timed(seconds, "freeze"), warehouse.transaction() as database:
         load.load(database, home.ledger)
         frozen = freeze(database, home, sync, traits_of("chimp", home.connection("chimp")))

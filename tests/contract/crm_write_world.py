@@ -53,10 +53,12 @@ class CrmWorld:
                 create table sync_people.settings as
                 select 'chimp' as connection, 'A1' as audience_id, true as block_hard_bounces, 5 as soft_bounces;
                 create table marts.contact_notes (
-                    entity text, contact_key text, connection text, campaign_id text, sent_at timestamp, note text
+                    entity text, contact_key text, current_entity text, current_contact_key text, connection text,
+                    campaign_id text, sent_at timestamp, note text
                 );
                 create table marts.link_clicks (
-                    connection text, campaign_id text, url text, email_key text, entity text, contact_key text
+                    connection text, campaign_id text, url text, email_key text, entity text, contact_key text,
+                    current_entity text, current_contact_key text
                 )
             """)
 
@@ -96,7 +98,9 @@ class CrmWorld:
 
     def sent(self, key: str, text: str) -> None:
         """A campaign reached somebody, who clicked: the note of it, and the click, as the marts have them."""
-        about = {"entity": f"crm.{self.entity}", "contact_key": key, "connection": "chimp", "campaign_id": "c1"}
+        entity = f"crm.{self.entity}"
+        record = {"entity": entity, "contact_key": key, "current_entity": entity, "current_contact_key": key}
+        about = {**record, "connection": "chimp", "campaign_id": "c1"}
         with self.warehouse.open() as database:
             database.execute("delete from marts.contact_notes where contact_key = ?", [key])
             database.execute("delete from stats.campaigns")

@@ -22,8 +22,10 @@ from pipelines.reports.worklist import hand_out
 from pipelines.sandbox.iteras.simulator import Iteras
 from pipelines.sandbox.vtiger.simulator import Vtiger
 from pipelines.stats import writing
+from pipelines.stats.crm_plans import entered, rows_of
 from pipelines.stats.write_back import Clickers, NewEvent, plan_edit, plan_event
 from pipelines.stats.writing import Request
+from pipelines.sync.doctor.way_back import way_back
 
 WRITE_BACK = {
     "opt_outs": {"field": "emailoptout", "value": "1"},
@@ -178,10 +180,14 @@ def test_a_plan_is_written_once_and_an_older_one_not_at_all(leads: Leads) -> Non
     assert (leads.status(plan), leads.writes()) == ("applied", 5)
 
 
-def test_a_field_that_the_crm_has_not_stops_before_anything_is_sent(vtiger_simulator: Vtiger, tmp_path: Path) -> None:
+def test_a_field_that_the_crm_has_not_is_found_by_check_and_stops_before_anything_is_sent(
+    vtiger_simulator: Vtiger, tmp_path: Path
+) -> None:
     world = Leads(tmp_path / "home", vtiger_simulator)
     path = world.root / "syncs" / "people.yaml"
+    assert list(way_back(world.home, world.sync)) == []
     path.write_text(path.read_text(encoding="utf-8").replace("description", "descriptoin"), encoding="utf-8")
+    assert ["no field descriptoin" in found.what for found in way_back(world.home, world.sync)] == [True]
     with pytest.raises(ConfigError, match="no field descriptoin"):
         world.run("one")
     assert world.flags()["anna"] == "0"
@@ -228,6 +234,8 @@ def test_an_event_stands_once_in_the_calendar_of_each_clicker_s_owner(leads: Lea
             load.load(database, leads.home.ledger)
             event = NewEvent("Call back", SOON, 30, "clicked the prices")
             plan = plan_event(database, leads.home, leads.sync, Clickers(URL, "crm.leads"), event)
+            words = {entered(row) for row in rows_of(database, plan.plan_id)}
+        assert words <= {"2026-12-01 09:00 UTC, 30 minutes: Call back clicked the prices"}
         leads.run(run, Request(plan.plan_id, by="anna"))
     found = {(row["parent_id"], row["subject"], row["time_start"]) for row in leads.vtiger.records("Events")}
     assert found == {(leads.keys[name], "Call back", "09:00:00") for name in NAMES[:3]}

@@ -7,6 +7,7 @@ documents (unit), figures (dbt's marts).
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import requests
 from mailchimp_push_world import PushWorld, furnish, lay_out
 from push_world import PATIENT
 
+from pipelines import progress
 from pipelines.errors import TransientError
 from pipelines.providers.base import Event
 from pipelines.providers.http import Patience
@@ -44,6 +46,16 @@ class Timeless(Watched):
         for page in super().events(campaign_id):
             told = [replace(event, happened_at=None) if event.event == "open" else event for event in page]
             yield [event for event in told if event.happened_at is None or event.happened_at >= (since or "")]
+
+
+class Heard(progress.Silent):
+    """Remembers what it is told of progress."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, int, int | None]] = []
+
+    def advance(self, what: str, done: int, total: int | None) -> None:
+        self.said.append((what, done, total))
 
 
 asked: list[tuple[str, str | None]] = []
@@ -87,6 +99,12 @@ class Statistics:
     def act(self, email: str, act: str, **options: Any) -> None:
         self.mailchimp.act(self.list_id, email, act, **options)
 
+    def window(self, days: int) -> None:
+        """From now on campaigns of so many days are read again."""
+        document = self.world.sync.model_dump(by_alias=True)
+        document["stats"]["window_days"] = days
+        self.world.sync = type(self.world.sync).model_validate(document)
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self.world.warehouse.open() as database:
             return database.execute(sql).fetchall()
@@ -127,7 +145,11 @@ def opened(statistics: Statistics) -> tuple[str, str]:
 
 
 def test_a_pull_with_nothing_new_reads_the_totals_and_nothing_else(statistics: Statistics) -> None:
-    first, totals, details = statistics.pull()
+    """A first one says how far it is."""
+    heard = Heard()
+    with progress.shown_by(heard):
+        first, totals, details = statistics.pull()
+    assert [said for said in heard.said if said[0] == "campaigns"] == [("campaigns", at, 3) for at in (1, 2, 3)]
     assert (first.campaigns, totals) == (3, 3)
     assert min(first.sends, first.events, first.links, first.link_clicks) > 0
     assert details >= 3 * 6
@@ -279,15 +301,32 @@ def test_totals_that_count_a_deleted_person_do_not_make_every_pull_a_whole_one(s
     assert statistics.is_complete()
 
 
+def test_the_first_pull_reads_campaigns_of_all_times_and_goes_on_until_it_has_them(statistics: Statistics) -> None:
+    """A home that is new to an old account; what broke off is read however old it is by then."""
+    statistics.at("12-31T08:00")
+    statistics.window(30)
+    statistics.mailchimp.fail(kind="problem", status=500, method="GET", path=ACTIVITY, skip=1, times=10**6)
+    with pytest.raises(TransientError):
+        statistics.pull(Patience(max_attempts=1))
+    statistics.mailchimp.faults.clear()
+    assert statistics.query("select count(*) from stats.reads") == [(1,)]
+    statistics.at("12-31T09:00")
+    pulled, totals, _ = statistics.pull()
+    assert (pulled.campaigns, totals) == (2, 3)
+    assert statistics.query("select count(*), count(distinct campaign_id) from stats.reads") == [(3, 3)]
+    statistics.at("12-31T10:00")
+    assert statistics.pull()[0] == Pulled()
+    before = statistics.query("select max(read_at) from stats.campaigns")
+    assert before < [(datetime(2026, 12, 31, 10),)], "from then on the window counts"
+
+
 def test_campaigns_beyond_the_window_stay_as_they_are(statistics: Statistics) -> None:
     statistics.pull()
     before = statistics.stats()
     campaign_id, email = opened(statistics)
     statistics.at("12-31T08:00")
     statistics.act(email, "open", campaign_id=campaign_id)
-    window = {**statistics.world.sync.model_dump(by_alias=True)["stats"], "window_days": 30}
-    document = {**statistics.world.sync.model_dump(by_alias=True), "stats": window}
-    statistics.world.sync = type(statistics.world.sync).model_validate(document)
+    statistics.window(30)
     assert statistics.pull()[0] == Pulled()
     assert statistics.stats() == before
 

@@ -1,6 +1,7 @@
 """Imports into MailUp: cut, polled, read back row by row, and what they leave when they fail."""
 
 import logging
+import re
 import threading
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from pipelines.errors import TransientError
 
 
 def test_imports_are_cut_polled_and_read_back_row_by_row(mailup: MailupWorld) -> None:
+    """F11: each is followed to its end."""
     provider = mailup.open(import_chunk=500)
     rows = [add(email, nome=f"N {email}") for email in people(1200)]
     wrong = [add("somebody@"), add("no address at all")]
@@ -20,7 +22,12 @@ def test_imports_are_cut_polled_and_read_back_row_by_row(mailup: MailupWorld) ->
     # Three imports, the roster and the newcomers once each, and the roster again for those who were not found.
     assert provider.calls - before - mailup.looks() <= batch.calls + 3 * -(-1300 // 50)
     assert told(outcomes) == {"applied": 1200, "not_kept": 2}
-    assert all(outcome.remedy and not outcome.can_retry for outcome in outcomes.values() if outcome.code)
+    left_out = [outcome for outcome in outcomes.values() if outcome.code]
+    assert all(outcome.remedy and not outcome.can_retry for outcome in left_out)
+    # What MailUp says of the imports stands beside who was not kept (F11).
+    assert {re.sub(r"\d+, \d+, \d+", "IDS", str(outcome.detail)) for outcome in left_out} == {
+        "import IDS: 1,200 rows valid, 2 not"
+    }
     members = mailup.read()
     assert len(members) == 1200 + PLACED
     for email in people(1200):

@@ -21,6 +21,7 @@ from pipelines.sandbox.samples.mira import ADDRESSES, SELECTIONS, mira_records
 pytestmark = pytest.mark.slow
 
 SYNC = "mira_mailup"
+LINK = "https://skolan.example/host"
 FILES = [f"urval_{name}.csv" for name in SELECTIONS]
 
 
@@ -45,6 +46,9 @@ class Story:
     first: tuple[Day, dict[str, Document]]
     after_mailing: tuple[Day, dict[str, Document]]
     lifted: tuple[Day, dict[str, Document]]
+    lists: list[Document]
+    event: Document
+    refused: list[Document]
 
     @property
     def soft(self) -> str:
@@ -77,11 +81,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         list_id = mailup.list_named(MIRA_LIST)
         first = (sample.day("first_run"), sample.recipients(list_id))
         people = sorted(email for email, groups in wanted().items() if groups == {"Alumner"} and email in first[1])
-        mailup.send_campaign(list_id, "Höstbrev", '<a href="https://skolan.example/host">Läs</a>')
+        mailup.send_campaign(list_id, "Höstbrev", f'<a href="{LINK}">Läs</a>')
         mailup.act(list_id, people[0], "soft_bounce")
         mailup.act(list_id, people[1], "opt_out")
         mailup.act(list_id, people[2], "open")
-        mailup.act(list_id, people[2], "click", url="https://skolan.example/host")
+        mailup.act(list_id, people[2], "click", url=LINK)
         statistics(sample)
         after_mailing = (sample.day(), sample.recipients(list_id))
         blocked = next(
@@ -91,7 +95,19 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         )
         edit_selections(sample.root / "crm" / "mira", blocked["PersonID"], Blockerad="")
         sample.command("unblock", people[0], "--reason", "ringde och bad om det")
-        yield Story(sample, people, blocked, first, after_mailing, (sample.day(), sample.recipients(list_id)))
+        lifted = (sample.day(), sample.recipients(list_id))
+        lists = [
+            sample.command("crm", "worklist", SYNC, "--to", str(sample.root / file)) for file in ("1.csv", "2.csv")
+        ]
+        call = ("--link", LINK, "--entity", "mira.alumner", "--subject", "Ring upp", "--at", "2027-01-11T09:00")
+        event = sample.command("crm", "event", SYNC, *call)
+        wrong = [
+            ("show", "mira_mailup-crm-1"),
+            ("event", SYNC, *call[:-1], "soon"),
+            ("push", event["result"]["plan_id"]),
+        ]
+        refused = [sample.command("crm", *words) for words in wrong]
+        yield Story(sample, people, blocked, first, after_mailing, lifted, lists, event, refused)
 
 
 def vars_of(habits: Habits) -> dict[str, Any]:
@@ -162,14 +178,48 @@ def test_bare_addresses_are_members_without_a_name(story: Story) -> None:
 
 
 def test_every_recipient_has_a_contact_note(story: Story) -> None:
-    """I8: with whether they opened and clicked."""
+    """I8: with whether they opened and clicked, in the words of the clerks who read it."""
     sent = story.sample.query("select email_key, contact_key from marts.sends")
     notes = story.sample.query("select contact_key, entity, note from marts.contact_notes")
     assert len(sent) > 400
     assert {row["contact_key"] for row in notes} == {row["contact_key"] for row in sent if row["contact_key"]}
     reader = next(row["contact_key"] for row in sent if row["email_key"] == story.people[2])
     (note,) = (row["note"] for row in notes if row["contact_key"] == reader)
-    assert "Höstbrev" in note
+    assert note.startswith('Skickade "Höstbrev" ')
+    assert note.endswith(", klickat på 1 länk.")
+
+
+def test_what_mira_can_t_be_told_is_handed_out_once(story: Story) -> None:
+    """H3, I8: who said no, and a note on every recipient, for a person to enter or for Mira to import."""
+    first, second = (document["result"] for document in story.lists)
+    with Path(first["file"]).open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == first["rows"]
+    fields = {(row["email_key"], row["field"], row["after"]) for row in rows if row["what"] == "field"}
+    assert (story.unwilling, "Avprenumererad", "Ja") in fields
+    assert not any(email == story.soft for email, *_ in fields)  # an administrator lifted it
+    noted = {row["contact_key"] for row in rows if row["what"] == "note"}
+    sent = story.sample.query("select distinct contact_key from marts.contact_notes where entity <> 'mira.adresser'")
+    assert noted == {row["contact_key"] for row in sent}
+    assert (second["file"], second["rows"]) == (None, 0)
+    assert second["handed_out_before"] > 0
+
+
+def test_clickers_are_chosen_by_link_and_entity(story: Story) -> None:
+    """I7: a plan first; Mira has no calendar that could be written to, so it is work for a person."""
+    (row,) = story.event["result"]["rows"]
+    assert (row["op"], row["way"], row["entity"], row["outcome"]) == ("event", "hand", "mira.alumner", None)
+    assert "Ring upp" in row["after"]
+    assert story.people[2] not in str(story.event)  # masked unless --reveal
+    clicked = story.sample.query("select contact_key from marts.link_clicks where url = ?", [LINK])
+    assert [row["contact_key"]] == [click["contact_key"] for click in clicked]
+
+
+def test_what_can_t_be_meant_is_said_in_a_sentence(story: Story) -> None:
+    unknown, no_time, by_hand = story.refused
+    assert (unknown["exit_code"], "no plan mira_mailup-crm-1" in unknown["error"]["what"]) == (2, True)
+    assert (no_time["exit_code"], no_time["error"]["where"]) == (2, "--at")
+    assert (by_hand["exit_code"], by_hand["result"]["outcomes"]) == (0, [])  # nothing of it can be written
 
 
 def test_it_runs_once_a_day_after_the_nightly_export(story: Story) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 from cast import address
-from rehearsal import Document, Rehearsal, Step
+from rehearsal import SYNC, Document, Rehearsal, Step
 from story import Planned
 
 from pipelines.sandbox.mailchimp.seeding import PRIVATE_MEMBERS
@@ -134,6 +134,30 @@ def test_of_two_records_with_one_address_the_last_one_changed_wins(first_sync: P
     """D9, C11, Z9: once, and the other is reported with its owner."""
     assert names(first_sync.members["twin@cast.example"])["FNAME"] == "Twin_Of_Today"
     assert first_sync.holds["twin@cast.example"] == {"duplicate"}
+
+
+def test_both_owners_of_a_shared_address_are_told_before_anything_is_sent(planned: Rehearsal) -> None:
+    """D9, C11: who is left out, and whose record speaks for the address."""
+    query = (
+        "select contact_key, owner, detail from plan.holds where sync = ? and reason = 'duplicate' and email_key = ?"
+    )
+    (held,) = planned.query(query, [SYNC, "twin@cast.example"])
+    key = "select PersonId as key, PersonNameRE || ' (' || Relatiebeheerder || ')' as owner from crm_auditcase.persons "
+    records = planned.query(key + "where lower(ContactEMailRE) = 'twin@cast.example'")
+    (winner,) = (row for row in records if row["key"] != held["contact_key"])
+    (loser,) = (row for row in records if row["key"] == held["contact_key"])
+    assert held["owner"] == loser["owner"]
+    assert held["detail"] == f"the address belongs to auditcase.persons {winner['key']} of {winner['owner']}"
+
+
+def test_the_counts_of_the_first_plan_are_what_was_sent(
+    scheduled: Step, planned: Rehearsal, first_sync: Planned
+) -> None:
+    """G1, G2, G4: right addresses alone are counted, before anything is sent; what is not sent is told apart."""
+    adds = sum(one["count"] for one in planned.plan().counts if one["op"] == "add")
+    wanted = {email for email in first_sync.wanted if first_sync.holds.get(email, set()) <= {"duplicate"}}
+    there = {email for email, member in scheduled.members.items() if member["status"] == "subscribed"}
+    assert adds == sum(row["op"] == "add" for row in first_sync.changes) == len(wanted - there) > 200
 
 
 def test_the_dead_the_unlinked_and_the_undecided_stay_out(first_sync: Planned) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -52,7 +53,7 @@ def test_every_table_tells_its_rows_and_columns(
     quiet_run: dict[str, dg.AssetMaterialization], stats_run: dict[str, dg.AssetMaterialization]
 ) -> None:
     """Under the keys that the UI draws: dagster/row_count and dagster/column_schema."""
-    assert len(quiet_run | stats_run) == 43
+    assert len(quiet_run | stats_run) == 46
     for name, materialization in (quiet_run | stats_run).items():
         count = materialization.metadata["dagster/row_count"]
         assert isinstance(count.value, int), name
@@ -70,6 +71,14 @@ def test_row_counts_are_those_of_the_tables(quiet_run: dict[str, dg.AssetMateria
     ):
         count = settled.query(f"select count(*) as count from {table}")[0]["count"]
         assert quiet_run[name].metadata["dagster/row_count"].value == count
+
+
+def test_opens_clicks_and_growth_are_shown_as_pictures(quiet_run: dict[str, dg.AssetMaterialization]) -> None:
+    shown = {"campaigns": ("opens and clicks",), "audience_daily": ("members", "joined and left")}
+    for mart, titles in shown.items():
+        metadata = quiet_run[f"analytics/marts/{mart}"].metadata
+        for title in titles:
+            assert str(metadata[title].value).startswith(f"![{title}](data:image/png;base64,")
 
 
 def test_columns_of_a_mart_are_described(quiet_run: dict[str, dg.AssetMaterialization]) -> None:
@@ -99,6 +108,22 @@ def test_the_check_of_a_first_plan_warns_and_that_of_a_shrunken_crm_is_an_error(
     assert sorted(severity.value for severity in severities) == ["ERROR", "WARN"]
     assert any(description.startswith("first_run: ") for _, description in found)
     assert any("max_source_drop: " in description for _, description in found)
+
+
+def test_a_check_tells_the_failing_share_and_its_asset_where_the_page_lies(
+    instance: dg.DagsterInstance, scheduled: Step, first_plan: dict[str, dg.AssetMaterialization]
+) -> None:
+    figures: dict[str, Any] = {}
+    for record in instance.all_logs(scheduled.result, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        assert record.dagster_event
+        evaluation = record.dagster_event.asset_check_evaluation_data
+        if evaluation.check_name == "few_addresses_are_wrong_or_missing":
+            figures = {name: entry.value for name, entry in evaluation.metadata.items()}
+    assert figures["failing share"] == figures["observed"] > 0
+    assert figures["at most"] == 0.1
+    for name in ("suite", "extract_suite"):
+        page = Path(str(first_plan[f"{SYNC}/check/{name}"].metadata["data docs"].value))
+        assert "Great Expectations" in page.read_text(encoding="utf-8")
 
 
 def test_a_killed_run_is_marked_failed_by_the_next_command(instance: dg.DagsterInstance, emptied: Planned) -> None:
@@ -151,3 +176,11 @@ def test_no_person_is_in_dagsters_storage_or_in_the_logs(rehearsal: Rehearsal, f
     for path, content in stored(rehearsal):
         for needle in needles:
             assert needle not in content, path.name
+
+
+def test_no_credential_is_in_any_file_or_table(rehearsal: Rehearsal, emptied: Planned) -> None:
+    """A13: after days of plans, pushes and statistics; but in the file where its owner wrote it."""
+    key = "0123456789abcdef0123456789abcdef"
+    assert key in (rehearsal.root / "connections.yaml").read_text(encoding="utf-8")
+    assert rehearsal.places_of(key) == set()
+    assert rehearsal.places_of(rehearsal.list_id), "what is there is found"

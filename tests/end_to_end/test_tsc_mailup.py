@@ -6,7 +6,6 @@ The story: somebody looks at the first plan, then sends it; later the lists are 
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from pipelines.sandbox.samples.teamsystem import ENTI, EVENTS, INVIO_CLIENTI, IN
 pytestmark = pytest.mark.slow
 
 SYNC = "tsc_mailup"
+ENTITY = "tsc.invio_clienti_fornitori"
 OVERWRITTEN, ADDED, EVENT = "Enti e aziende", "Invio clienti e fornitori", "Festa di primavera"
 (PAST,) = (one for one in mailup_past() if one.name == TSC_LIST)
 (OTHER,) = (one for one in mailup_past() if one.name == OTHER_LIST)
@@ -46,16 +46,20 @@ class Story:
         return {email for email, person in people.items() if name in person["groups"]}
 
 
-def choose_again(path: Path, deselected: str) -> None:
-    """The same sending list, exported without one of its people."""
+def choose_again(sample: Sample, deselected: str) -> None:
+    """The same sending list, exported with one more column, which the sync uses to leave somebody out."""
+    path = sample.root / "crm" / "tsc" / INVIO_CLIENTI
     with path.open(encoding="cp1252", newline="") as file:
         rows: list[dict[str, Any]] = list(csv.DictReader(file, delimiter=";"))
     for row in rows:
-        row["Selezionato"] = "No" if judge(row["Email"]).email_key == deselected else row["Selezionato"]
+        row["Rinuncia"] = "Sì" if judge(row["Email"]).email_key == deselected else ""
     with path.open("w", encoding="cp1252", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), delimiter=";")
         writer.writeheader()
         writer.writerows(rows)
+    owner = "owner: coalesce(Azienda, Cognome || ' ' || Nome) || ' (' || Segreteria || ')'\n    email: Email\n"
+    where = f"{owner}    where: Selezionato = 'Sì'"
+    sample.rewrite(f"syncs/{SYNC}.yaml", where, f"{where} and Rinuncia is null")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         planned = sample.command("plan", SYNC)["result"]
         first = (sample.day("first_run"), sample.recipients(list_id))
         moved = sorted(chosen(INVIO_CLIENTI, lambda row: row["Selezionato"] == "Sì") & first[1].keys())[0]
-        choose_again(sample.root / "crm" / "tsc" / INVIO_CLIENTI, moved)
+        choose_again(sample, moved)
         yield Story(sample, planned, kept, moved, first, (sample.day(), sample.recipients(list_id)))
 
 
@@ -125,6 +129,23 @@ def test_a_group_that_is_added_to_keeps_those_who_were_there(story: Story) -> No
     assert story.moved in story.group(ADDED, day=2)
 
 
+def test_a_sync_may_use_a_new_column_of_an_export_at_once(story: Story) -> None:
+    """D1: the extract before did not have it."""
+    query = f"select eligibility from sync_{SYNC}.map_records where entity = ? and email_key = ?"
+    found = story.sample.query(query, [ENTITY, story.moved])
+    assert {row["eligibility"] for row in found} == {"no_match"}
+
+
+def test_the_first_plan_says_how_many_each_group_has_already(story: Story) -> None:
+    """E13: and the table that people see is made of it."""
+    told = {row["group"]: row for row in story.planned["groups"]}
+    assert told[OVERWRITTEN]["leaving"] == len(STRANGERS)
+    assert told[OVERWRITTEN]["members"] >= len(STRANGERS)
+    assert told[ADDED]["members"] == sum(known.group == ADDED for known in PAST.people)
+    assert told[ADDED]["members"] + told[ADDED]["joining"] == len(story.group(ADDED))
+    assert told["Soci"]["members"] == 0
+
+
 def test_what_mailup_knows_of_somebody_stays_where_the_group_says_keep(story: Story) -> None:
     """E15."""
     assert story.first[1][story.kept]["fields"] == {"1": "Come in MailUp"}
@@ -145,6 +166,8 @@ def test_a_consent_that_was_withdrawn_in_another_list_holds_here(story: Story) -
     (email,) = (known.email for known in OTHER.people)
     person = story.first[1].get(email)
     assert person is None or person["status"] == "Unsubscribed"
+    assert story.first[0].holds[email] == {"opted_out"}  # not an add that MailUp would refuse
+    assert story.first[0].told(email) == set()
     assert story.sample.sandbox.mailup.resubscribed() == []
 
 

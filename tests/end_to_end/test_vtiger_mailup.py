@@ -1,7 +1,7 @@
 """vtiger_mailup keeps the rules of the Vtiger connector for MailUp (seed 004): judged by the provider's own state.
 
 The story: a first run; then leads change, people say no, and somebody deletes a group in MailUp, which a person looks
-at; then one comes back.
+at; then one comes back. In the end the noes are written to Vtiger.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 from rehearsal import Document
 from sample import Day, Sample, sampling
 
 from pipelines.errors import UnsafePlan
+from pipelines.sandbox.people import Habits
 from pipelines.sandbox.samples.mailup import VTIGER_LIST, mailup_past
 from pipelines.sandbox.samples.vtiger import vtiger_records
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.slow
 SYNC = "vtiger_mailup"
 TYPES = {"Lead", "Sedi", "Azienda"}
 ITALIAN = {"leadstatus": "Hot", "country": "Italia"}
+NOES = ("no_da_lead", "no_da_contatto")
 # Name, module, what is particular.
 CAST: dict[str, tuple[str, dict[str, str]]] = {
     "caldo": ("Leads", {**ITALIAN, "company": "Cantina Rossi", "leadsource": "Trade Show"}),
@@ -56,6 +59,11 @@ class Story:
     waiting: Day
     second: tuple[Day, dict[str, Document]]
     third: tuple[Day, dict[str, Document]]
+    told: str
+    status: Document
+    asked: Document
+    written: Document
+    fourth: Day
 
 
 def put_cast(sample: Sample) -> dict[str, str]:
@@ -98,8 +106,16 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         mailup.delete_group(mailup.group_named(list_id, "Sedi"))
         waiting = sample.day()
         second = (sample.day("max_updates"), sample.recipients(list_id))
+        # Somebody sends to the whole list, `esclusi` too, and nobody reacts.
+        mailup.turn(sent_before=0, habits=dict.fromkeys(Habits.__slots__, 0))
+        mailup.send_campaign(list_id, "Novità", "Buongiorno")
+        told = " ".join(sample.enlist("stats", SYNC).out.split())
+        (status,) = sample.command("status")["result"]["syncs"]
         vtiger.edit(ids["raffreddato"], leadstatus="Warm")
-        yield Story(sample, ids, first, waiting, second, (sample.day(), sample.recipients(list_id)))
+        third = (sample.day(), sample.recipients(list_id))
+        asked = sample.command("crm", "plan", SYNC)
+        written = sample.command("crm", "push", asked["result"]["plan_id"], "--accept", "first_run")
+        yield Story(sample, ids, first, waiting, second, third, told, status, asked, written, sample.day())
 
 
 def groups(people: dict[str, Document], name: str) -> set[str]:
@@ -108,7 +124,8 @@ def groups(people: dict[str, Document], name: str) -> set[str]:
 
 
 def test_no_day_ends_in_an_error(story: Story) -> None:
-    assert [day.error for day, _ in (story.first, story.second, story.third)] == [None] * 3
+    days = (story.first[0], story.second[0], story.third[0], story.fourth)
+    assert [day.error for day in days] == [None] * 4
 
 
 def test_each_type_has_its_group_and_its_own_fields(story: Story) -> None:
@@ -188,6 +205,15 @@ def test_an_address_that_left_the_views_goes_to_esclusi_and_comes_back(story: St
     assert groups(story.third[1], "raffreddato") == {"Lead"}
 
 
+def test_a_campaign_that_reached_people_who_are_parked_is_told(story: Story) -> None:
+    """Z10, K6: after the statistics, and in the status for as long as it is a recent one."""
+    parked = {email for email, person in story.second[1].items() if "esclusi" in person["groups"]}
+    assert address("raffreddato") in parked
+    assert f"reached {len(parked)} parked member" in story.told
+    reached = story.status["reached_parked"]
+    assert (reached["name"], reached["parked_sent_count"]) == ("Novità", len(parked))
+
+
 def test_a_group_that_was_deleted_is_made_again_with_its_people(story: Story) -> None:
     """E8: a third of all members is more than the schedule does without a person looking."""
     assert isinstance(story.waiting.error, UnsafePlan)
@@ -197,7 +223,7 @@ def test_a_group_that_was_deleted_is_made_again_with_its_people(story: Story) ->
 
 def test_whoever_opts_out_in_mailup_stays_out(story: Story) -> None:
     """C10, H1."""
-    for name in ("no_da_lead", "no_da_contatto"):
+    for name in NOES:
         assert story.third[1][address(name)]["status"] == "Unsubscribed"
         assert story.third[0].holds[address(name)] == {"opted_out"}
     assert story.sample.sandbox.mailup.resubscribed() == []
@@ -213,9 +239,37 @@ def test_how_far_a_no_reaches_is_each_modules_own(story: Story) -> None:
     }
 
 
-def test_nothing_is_written_to_the_crm(story: Story) -> None:
-    """B1, as long as write_back is empty."""
-    assert {entry["actor"] for entry in story.sample.sandbox.vtiger.history()} <= {"hand"}
+def test_who_said_no_in_mailup_is_marked_in_vtiger_once_somebody_saw_the_plan(story: Story) -> None:
+    """H1, H2, Z3: a contact for all mail, a lead, whose flag of disiscrizione globale is off, for this list only."""
+    assert story.status["crm_waits_for"].endswith("for the CRM waits for you: first_run.")
+    assert (story.asked["exit_code"], story.asked["result"]["broken_rules"][0]["rule"]) == (3, "first_run")
+    assert {row["outcome"] for row in story.written["result"]["outcomes"]} == {"applied"}
+    lead, contact = (story.sample.sandbox.vtiger.record(story.ids[name]) or {} for name in NOES)
+    (of_list,) = (value for name, value in lead.items() if name.startswith("cf_") and value == "1")
+    assert (of_list, lead["emailoptout"], contact["emailoptout"]) == ("1", "0", "1")
+
+
+def test_what_was_marked_changes_nothing_in_the_next_plan(story: Story) -> None:
+    """The CRM says now what the ledger says."""
+    assert [story.fourth.told(address(name)) for name in NOES] == [set(), set()]
+    assert story.sample.sandbox.mailup.resubscribed() == []
+
+
+def test_nothing_else_is_written_to_the_crm(story: Story) -> None:
+    """B1: no data of the provider's but the opt-outs that write_back asks for."""
+    asked = {(row["contact_key"], row["field"]) for row in story.asked["result"]["rows"]}
+    assert {field for _, field in asked} == {"emailoptout", "Disiscritto lista"}
+    by_enlist = [entry for entry in story.sample.sandbox.vtiger.history() if entry["actor"] == "api"]
+    assert sorted(entry["id"] for entry in by_enlist) == sorted(key for key, _ in asked)
+    assert {(entry["operation"], len(entry["changed"])) for entry in by_enlist} == {("revise", 1)}
+
+
+def test_no_credential_is_in_any_file_or_table(story: Story) -> None:
+    """A13: but in the file where its owner wrote it."""
+    connections = yaml.safe_load((story.sample.root / "connections.yaml").read_text(encoding="utf-8"))["connections"]
+    secrets = [connections["mailup"][name] for name in ("password", "client_secret")]
+    assert story.sample.places_of(connections["vtiger"]["access_key"], *secrets) == set()
+    assert story.sample.places_of(address("caldo")), "what is there is found"
 
 
 def test_lists_come_every_hour_and_people_and_statistics_once_a_day(story: Story) -> None:

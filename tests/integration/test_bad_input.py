@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rehearsal import SYNC, Done, Rehearsal, rehearsing
+from rehearsal import SYNC, Done, Rehearsal, rehearsing, running
 
 from pipelines import locks, warehouse
 from pipelines.cli.pushing import hashed
@@ -130,15 +130,6 @@ EARLY = (
         "",
     ),
     Case(
-        "SQL with a column that the CRM does not have",
-        rewriting(YAML, "LNAME: PersonNameRE", "LNAME: PersonNameER"),
-        ("sync", SYNC),
-        2,
-        rf"{YAML}:21",
-        "PersonNameER",
-        "PersonNameRE",
-    ),
-    Case(
         "a home that does not exist",
         nothing,
         ("plan", SYNC, "--home", "/nowhere/at/all"),
@@ -236,6 +227,15 @@ LATE = (
         "Did you mean FNAME?",
     ),
     Case(
+        "SQL with a column that the CRM does not have",
+        rewriting(YAML, "LNAME: PersonNameRE", "LNAME: PersonNameER"),
+        ("check", SYNC),
+        2,
+        rf"{YAML}:21",
+        "the records have no column named 'PersonNameER'",
+        "Did you mean PersonNameRE?",
+    ),
+    Case(
         "a CRM without records",
         empty_the_crm,
         ("sync", SYNC),
@@ -317,6 +317,35 @@ def test_what_a_run_finds_out_leaves_plans_ledger_and_provider_as_they_were(warm
     if case.where != "warehouse.duckdb":
         assert warm.query("select status from plan.plans") == [{"status": "pending"}]
         assert warm.query("select count(*) as count from crm_auditcase.persons") == [{"count": 300}]
+
+
+def test_a_run_stops_at_the_line_of_a_column_that_is_not_there_before_the_records_are_replaced(warm: Rehearsal) -> None:
+    from pipelines.cli.running import Runner
+
+    warm.rewrite(YAML, "LNAME: PersonNameRE", "LNAME: PersonNameER")
+    landing = warm.home().landing / "crm" / "auditcase" / "persons" / "landing.json"
+    before = landing.read_text(encoding="utf-8")
+    with running(), pytest.raises(ConfigError, match="no column named 'PersonNameER'") as caught:
+        Runner(warm.home()).run(SYNC, "members", chosen=lambda key: list(key) == ["auditcase", "extract", "persons"])
+    assert (caught.value.where, caught.value.do) == (f"{YAML}:21", "Did you mean PersonNameRE?")
+    assert landing.read_text(encoding="utf-8") == before
+
+
+def test_a_sync_whose_file_is_gone_is_detached_and_both_sides_stay_as_they_are(warm: Rehearsal) -> None:
+    """A11: not one call to the provider, no row of the CRM, and what was planned can still be looked at."""
+    crm = warm.crm.read_bytes()
+    (warm.root / YAML).unlink()
+
+    def everything() -> list[Done]:
+        return [warm.enlist(*command, "--json") for command in (("stats",), ("plan", SYNC), ("push", SYNC), ("plans",))]
+
+    before = warm.members()
+    after = warm.step(everything)
+    assert [done.code for done in after.result] == [0, 2, 2, 0]
+    assert (after.calls, dict(after.members)) == ({}, before)
+    assert warm.crm.read_bytes() == crm
+    (kept,) = after.result[-1].document["result"]["plans"]
+    assert warm.query("select count(*) as count from plan.changes")[0]["count"] == kept["changes"] > 300
 
 
 def test_a_canary_of_somebody_who_is_not_in_the_plan_leaves_the_plan_to_be_pushed(warm: Rehearsal) -> None:

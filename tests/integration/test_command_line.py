@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cast import address
-from rehearsal import SYNC, Rehearsal
+from rehearsal import SYNC, Rehearsal, running
 
 pytestmark = pytest.mark.slow
 
@@ -89,6 +89,48 @@ def test_check_finds_what_the_mapping_had_to_leave_out(planned: Rehearsal) -> No
     notes = " ".join(note["note"] for note in result["notes"])
     assert "auditcase.persons: readable, 25 columns" in notes
     assert "audience Relaties: " in notes
+
+
+def test_check_counts_the_people_tagged_nee_and_names_the_where_that_leaves_them_out(planned: Rehearsal) -> None:
+    """C5: AuditCase's advice is to take these people out of the link altogether. It is a policy, so no finding."""
+    warnings = planned.enlist("check", SYNC, "--json").document["result"]["warnings"]
+    (warning,) = (one for one in warnings if "says no" in one["warning"])
+    tags = ("Mailingen-ontvangen-nee", "Correspondentie-ontvangen-nee")
+    count = "select count(*) as count from {table} where {where}"
+    tagged = f"eligibility = 'wanted' and list_has_any(tags, {list(tags)})"
+    (expected,) = planned.query(count.format(table=f"sync_{SYNC}.map_records", where=tagged))
+    assert warning["records"] == expected["count"] > 0
+    assert all(tag in warning["warning"] for tag in tags)
+    assert warning["do"].endswith(
+        "KoppelenMetMailChimp = 'Ja' and MailingenOntvangen is distinct from 'Nee' "
+        "and UitsluitenVoorCorrespondentie is distinct from 'Ja'"
+    )
+    assert warning["where"].startswith("syncs/auditcase_mailchimp.yaml:")
+
+
+def test_the_suites_are_told_as_checks_and_as_a_page_without_any_persons_values(planned: Rehearsal) -> None:
+    """M2: counts and shares only."""
+    found = planned.query("select suite, passed from quality.expectations where sync = ?", [SYNC])
+    assert {row["suite"] for row in found} == {"extract", "wanted", "audience"}
+    assert all(row["passed"] for row in found)
+    pages = sorted((planned.root / "reports" / "quality" / SYNC).iterdir())
+    assert [page.name for page in pages] == ["extract.html", "members.html"]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert "Great Expectations" in text
+    assert text.count('<i class="fas fa-check-circle') == len(found)
+    assert not ADDRESS.search(text)
+    assert not any(row["PersonNameRE"] in text for row in planned.query("from crm_auditcase.persons limit 200"))
+
+
+def test_dbts_page_of_all_models_is_built(planned: Rehearsal) -> None:
+    from pipelines import dbt_docs
+
+    with running():
+        page = dbt_docs.write(planned.home())
+    assert page == planned.root / "reports" / "dbt.html"
+    text = page.read_text(encoding="utf-8")
+    assert all(model in text for model in ("plan_changes", "audience_members", "map_records"))
+    assert not ADDRESS.search(re.sub(r"[\w.]+@(?:getdbt|fishtown|dbtlabs)\S+", "", text))
 
 
 def test_status_says_what_waits_for_whom(planned: Rehearsal) -> None:

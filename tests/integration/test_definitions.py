@@ -3,6 +3,8 @@
 Belongs here: definitions alone, nothing is run. Does not: what a run writes down (end_to_end/test_story_5_records.py).
 """
 
+from datetime import timedelta
+
 import dagster as dg
 import pytest
 from rehearsal import SYNC, Rehearsal, running
@@ -15,6 +17,7 @@ GROUPS = {
     "auditcase_mailchimp": [
         "auditcase_mailchimp/check/addresses",
         "auditcase_mailchimp/check/consent",
+        "auditcase_mailchimp/check/extract_suite",
         "auditcase_mailchimp/check/suite",
         "auditcase_mailchimp/extract/members",
         "auditcase_mailchimp/map/map_duplicates",
@@ -39,12 +42,14 @@ GROUPS = {
         "auditcase_mailchimp/stats/link_clicks",
         "auditcase_mailchimp/stats/links",
         "auditcase_mailchimp/stats/sends",
+        "auditcase_mailchimp/stats/write_back",
     ],
     "analytics": [
         "analytics/marts/audience_daily",
         "analytics/marts/audience_members",
         "analytics/marts/audiences",
         "analytics/marts/campaigns",
+        "analytics/marts/categories",
         "analytics/marts/contact_notes",
         "analytics/marts/domains",
         "analytics/marts/engagement",
@@ -128,6 +133,17 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_it_is_made_with(specs:
         assert "one row per" in spec.description.lower() or name.endswith("published"), name
         assert spec.owners, name
         assert spec.kinds, name
+
+
+def test_the_ui_shows_when_members_and_statistics_are_late(specs: dict[str, dg.AssetSpec]) -> None:
+    """Each by the sync's own cron line, in its own zone; what only follows from them has no deadline of its own."""
+    found = {name: spec.freshness_policy for name, spec in specs.items() if spec.freshness_policy}
+    assert set(found) == {f"{SYNC}/extract/members", *(name for name in GROUPS[SYNC] if "/stats/" in name)}
+    zone = "Europe/Amsterdam"
+    hours = "8,9,10,11,12,13,14,15,16,17,18"
+    expected = dg.FreshnessPolicy.cron(f"45 {hours} * * *", timedelta(minutes=30), zone)
+    assert found.pop(f"{SYNC}/extract/members") == expected
+    assert set(found.values()) == {dg.FreshnessPolicy.cron("30 7 * * *", timedelta(hours=2), zone)}
 
 
 def test_nothing_is_outside_but_the_crm_and_the_account(specs: dict[str, dg.AssetSpec]) -> None:

@@ -32,7 +32,6 @@ from pipelines.errors import ConfigError
 from pipelines.publishing import PUBLISHED
 from pipelines.sandbox.mailchimp.acts import ACTS, NEW_ACTS
 from pipelines.sandbox.mailchimp.seeding import API_KEY
-from pipelines.sync.pending import refuse_pending
 from pipelines.sync.safety import ACCEPTABLE, Rule
 
 ROOT = Path(__file__).parents[2]
@@ -302,24 +301,6 @@ def test_the_keys_and_defaults_of_a_connection_are_documented_as_they_are(kind: 
     assert_same_keys(documented, expected_keys(kind))
 
 
-REFUSED: dict[str, dict[str, Any]] = {
-    "write_back": {"write_back": {"auditcase.persons": {"notes": True}}},
-}
-
-
-def test_all_that_is_refused_for_now_is_in_the_docs() -> None:
-    assert set(first_column("docs/syncs.md", "Not available yet")) - {"{}"} == set(REFUSED)
-
-
-@pytest.mark.parametrize("key", REFUSED)
-def test_what_the_docs_call_not_available_is_refused(key: str, tmp_path: Path) -> None:
-    written, part = sample_sync(), dict(REFUSED[key])
-    written["from"][0]["groups"] = part.pop("groups", [])
-    home = load(tmp_path, README, SYNC, written | part)
-    with pytest.raises(ConfigError, match="not available yet"):
-        refuse_pending(home, home.sync(SYNC))
-
-
 # Words that the code defines
 
 
@@ -376,8 +357,20 @@ def commands(page: Path) -> Iterator[str]:
             yield re.sub(r"\s+", " ", found[1].replace("[", "").replace("]", "")).strip()
 
 
-def group() -> Any:
-    return typer.main.get_command(app)
+def real_commands() -> dict[str, Any]:
+    """Every command by what is typed, those of a group with the group's name before."""
+    found: dict[str, Any] = {}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {word}": one for word, one in inner.items()} if inner else {name: command}
+    return found
+
+
+def split(code: str) -> tuple[str, list[str]]:
+    """The command that a line begins with, and the words after it."""
+    first, *words = shlex.split(code)
+    is_group = any(name.startswith(f"{first} ") for name in real_commands())
+    return (f"{first} {words[0]}", words[1:]) if is_group and words else (first, words)
 
 
 def long_options(command: Any) -> dict[str, Any]:
@@ -388,9 +381,9 @@ def long_options(command: Any) -> dict[str, Any]:
     ("page", "command"), sorted({(page.name, command) for page in PAGES for command in commands(page)})
 )
 def test_every_documented_command_and_option_exists(page: str, command: str) -> None:
-    name, *words = shlex.split(command)
-    assert name in group().commands, page
-    real = group().commands[name]
+    name, words = split(command)
+    assert name in real_commands(), page
+    real = real_commands()[name]
     options, values = long_options(real), []
     while words:
         word = words.pop(0)
@@ -407,11 +400,12 @@ def test_every_documented_command_and_option_exists(page: str, command: str) -> 
 
 
 def test_every_command_is_documented_with_all_its_options() -> None:
-    documented = {code.split()[1]: code for code in first_column("docs/operations.md", "Commands")}
-    assert documented.keys() == group().commands.keys()
+    codes_of = first_column("docs/operations.md", "Commands")
+    documented = {split(code.partition(" ")[2].replace("[", ""))[0]: code for code in codes_of}
+    assert documented.keys() == real_commands().keys()
     for name, code in documented.items():
         shown = set(re.findall(r"--\w+", code))
-        assert shown == long_options(group().commands[name]).keys() - {"--home", "--json"}, name
+        assert shown == long_options(real_commands()[name]).keys() - {"--home", "--json"}, name
 
 
 def test_every_make_target_in_the_docs_is_in_the_makefile() -> None:
@@ -454,6 +448,22 @@ def test_every_folder_of_the_readme_exists() -> None:
     folders = first_column("README.md", "Develop")
     assert len(folders) > 10
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+def test_the_glossary_has_one_word_for_each_thing_and_what_the_five_systems_call_it() -> None:
+    """J7."""
+    words = {row.cells[0]: row.cells for row in rows_under("README.md", "Words")}
+    assert len(words) > 10
+    for word, others in {
+        "audience": ("lijst", "liste", "lista"),
+        "member": ("modtager", "iscritto", "destinatario"),
+        "group": ("interest", "gruppe", "gruppo"),
+        "campaign": ("messaggio", "campagne", "udsendelse", "utskick"),
+        "send": ("invio",),
+        "opt-out": ("disiscrizione", "uitschrijven", "avprenumerera"),
+    }.items():
+        assert words[word][1].strip(), f"{word} is not explained"
+        assert set(others) <= set(re.findall(r"\*(\w+)\*", words[word][2])), word
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

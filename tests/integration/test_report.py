@@ -42,10 +42,11 @@ def rows_of(path: str, sheet: str) -> list[tuple[Any, ...]]:
 
 
 def test_both_files_lie_in_the_homes_reports_named_as_the_plan(home: Rehearsal, result: dict[str, Any]) -> None:
-    """M2: no file name tells of a person; and nothing else is left there."""
+    """M2: no file name tells of a person; and nothing else is left there, but the pages of the suites."""
     plan_id = home.plan().plan_id
     assert result["plan_id"] == plan_id
-    assert sorted(path.name for path in (home.root / "reports").iterdir()) == [f"{plan_id}.html", f"{plan_id}.xlsx"]
+    names = [f"{plan_id}.html", f"{plan_id}.xlsx", "quality"]
+    assert sorted(path.name for path in (home.root / "reports").iterdir()) == names
     assert {result["workbook"], result["page"]} == {
         str(home.root / "reports" / f"{plan_id}.{end}") for end in ("html", "xlsx")
     }

@@ -4,6 +4,7 @@ Belongs here: rows, made by hand so that every figure of the marts can be counte
 dbt on it. Does not: tests.
 """
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,15 @@ SYNCS = ("persons", "firms", "closing", "soci", "never_run")
 A1 = {"connection": "chimp", "audience_id": "A1"}
 A3 = {"connection": "chimp", "audience_id": "A3"}
 L1 = {"connection": "mup", "audience_id": "L1"}
+L2 = {"connection": "mup", "audience_id": "L2"}
+TOLD_ELSEWHERE = ("hugo.new@b.example", "ivan@b.example")  # their pushes are among those of run r1
+LANGUAGES = {
+    "persons": ("en", "Europe/London"),
+    "firms": ("nl", "Europe/Amsterdam"),
+    "closing": ("da", "Europe/Copenhagen"),
+    "soci": ("it", "Europe/Rome"),
+    "never_run": ("sv", "Europe/Stockholm"),
+}
 
 
 def at(text: str) -> datetime:
@@ -77,6 +87,24 @@ def push(run: str, seq: int, op: str, name: str, moment: str, **more: Any) -> di
     row = {"run_id": run, "seq": seq, "change_id": f"{run}{seq}", "sync": "persons", **A1, "op": op}
     about = {"email": f"{name}@b.example", "email_key": f"{name}@b.example", "happened_at": at(moment)}
     return {**row, **about, "outcome": "applied", **more}
+
+
+def remembered(*members: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the ledger's pushes say of members whom `managed` made: how they came, and how they left."""
+    found = []
+    for seq, row in enumerate(members):
+        about = {
+            name: row[name] for name in ("sync", "connection", "audience_id", "email_key", "entity", "contact_key")
+        }
+        about |= {"run_id": "long ago", "seq": seq, "outcome": "applied"}
+        found.append({**about, "op": "add", "happened_at": row["joined_at"]})
+        if row.get("left_by") in ("archive", "unsubscribe"):
+            found.append({**about, "op": row["left_by"], "happened_at": row["left_at"]})
+    return found
+
+
+def record(entity: str, key: str) -> dict[str, str]:
+    return {"entity": entity, "contact_key": key}
 
 
 def said_no(name: str, scope: str, since: str, released: str | None = None, **more: Any) -> dict[str, Any]:
@@ -142,6 +170,7 @@ def first_day(connection: duckdb.DuckDBPyConnection) -> None:
     read_audience(connection, "closing", A3, "11-20 10:00", member("otto", joined="05-05"))
     read_audience(connection, "soci", L1, "11-20 08:00")
     first_ledger(connection)
+    first_suppressions(connection)
     insert(
         connection,
         "plan.plans",
@@ -183,15 +212,22 @@ def first_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         "ledger.pushes",
         push("r1", 1, "add", "ivan", "11-20 10:30", after='{"status":"subscribed","fields":{}}'),
         push("r1", 2, "archive", "jane", "11-20 10:31", after='{"status":"archived"}'),
-        push("r1", 3, "rename", "hugo.new", "11-20 10:31", old_email_key="hugo@b.example", after='{"email":"x"}'),
+        push(
+            "r1",
+            3,
+            "rename",
+            "hugo.new",
+            "11-20 10:31",
+            old_email_key="hugo@b.example",
+            after='{"email":"x"}',
+            **record("crm.persons", "8"),
+        ),
         push("r1", 4, "update", "anna", "11-20 10:31", outcome="refused"),
         push("r1", 5, "update", "bert", "11-20 10:31", outcome="failed"),
         push("r1", 6, "update", "vera", "11-20 10:31", outcome="left"),
         push("r0", 1, "update", "vera", "11-19 10:31", outcome="sending"),
     )
-    insert(
-        connection,
-        "ledger.members",
+    members = (
         managed("anna", "1"),
         {**managed("anna", "F9", sync="firms"), "entity": "crm.firms", "left_at": at("06-01"), "left_by": "archive"},
         managed("bert", "2"),
@@ -207,6 +243,57 @@ def first_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         managed("vera", "14", left_at=at("07-01"), left_by="archive"),
         managed("otto", "20", sync="closing", audience=A3),
     )
+    insert(connection, "ledger.members", *members)
+    insert(
+        connection, "ledger.pushes", *remembered(*(row for row in members if row["email_key"] not in TOLD_ELSEWHERE))
+    )
+    conversions(connection)
+
+
+def of_l2(name: str, key: str, sync: str, entity: str, **more: Any) -> dict[str, Any]:
+    return {**managed(name, key, sync=sync, audience=L2), "entity": entity, **more}
+
+
+def conversions(connection: duckdb.DuckDBPyConnection) -> None:
+    """What happened to members of L2, which several syncs mail and none has read yet.
+
+    A lead became a contact on 12 November; rosa was parked from 2 to 12 November, sami is since the 5th, tina since
+    the 20th; an address of the leads is a firm's since the 12th.
+    """
+    members = (
+        of_l2("lead", "31", "soci", "crm.persons", joined_at=at("11-12")),
+        of_l2("rosa", "41", "soci", "crm.persons", joined_at=at("11-01")),
+        of_l2("frits", "F8", "firms", "crm.firms"),
+        of_l2("olga", "61", "closing", "crm.people"),
+        of_l2("sven", "51", "never_run", "crm.elever"),
+        of_l2("desk", "F7", "firms", "crm.firms", joined_at=at("11-12")),
+        of_l2("lars.new", "L9", "soci", "crm.leads", joined_at=at("11-12")),
+    )
+    insert(connection, "ledger.members", *members)
+    insert(connection, "ledger.pushes", *remembered(*members))
+    esclusi, nothing, soci = '{"groups":["esclusi"]}', '{"groups":[]}', '{"groups":["Soci"]}'
+
+    def told(seq: int, op: str, name: str, moment: str, key: str, entity: str, **more: Any) -> dict[str, Any]:
+        return push("r9", seq, op, name, moment, **{"sync": "soci", **L2, **record(entity, key), **more})
+
+    persons, leads = "crm.persons", "crm.leads"
+    insert(
+        connection,
+        "ledger.pushes",
+        told(1, "add", "lead", "03-01", "L31", leads),
+        told(2, "add", "desk", "03-01", "L9", leads),
+        told(3, "join", "rosa", "11-01", "41", persons, reason="new", after=soci),
+        told(4, "leave", "rosa", "11-02", "41", persons, reason="no_match", after=nothing),
+        told(5, "join", "rosa", "11-02", "41", persons, reason="no_match", after=esclusi),
+        told(6, "leave", "rosa", "11-12", "41", persons, reason="changed", after=nothing),
+        told(7, "join", "rosa", "11-12", "41", persons, reason="changed", after=soci),
+        told(8, "join", "sami", "11-05", "42", persons, reason="excluded:dead", after=esclusi),
+        told(9, "join", "tina", "11-20", "43", persons, reason="no_match", after=esclusi),
+        told(10, "archive", "desk", "11-11 12:00", "L9", leads),
+    )
+
+
+def first_suppressions(connection: duckdb.DuckDBPyConnection) -> None:
     insert(
         connection,
         "sync_persons.stage_suppressions",
@@ -237,6 +324,7 @@ def first_ledger(connection: duckdb.DuckDBPyConnection) -> None:
         consent(5, "zoe", "opt_out", "03-01"),
         consent(6, "zoe", "release", "04-01"),
         consent(7, "zoe", "opt_out", "11-15"),
+        consent(8, "bert", "opt_out", "09-01"),
     )
 
 
@@ -251,6 +339,18 @@ def statistics(connection: duckdb.DuckDBPyConnection) -> None:
         campaign("C2", "11-11", audience=L1),
         campaign("C3", "02-10", sent_count=1, unique_opens=2, unique_clicks=5, opens=3),
         *(campaign(f"D{n:02}", f"08-{n:02}") for n in range(1, 12)),
+        campaign(
+            "M1",
+            "11-10 23:30",
+            audience=L2,
+            subject="{dd} & {n}",
+            category="eventi, soci",
+            sent_count=8,
+            soft_bounces=1,
+            unique_opens=2,
+            unique_clicks=1,
+        ),
+        campaign("M2", "11-13", audience=L2, category="soci", sent_count=4, hard_bounces=1, unique_opens=3, opt_outs=1),
     )
     insert(
         connection,
@@ -263,6 +363,13 @@ def statistics(connection: duckdb.DuckDBPyConnection) -> None:
         send("C1", "dora", bounce="hard"),
         send("C1", "fred"),
         send("C1", "hugo"),
+        *(
+            {**send("M1", name), "connection": "mup"}
+            for name in ("lead", "rosa", "sami", "tina", "desk", "sven", "stranger")
+        ),
+        {**send("M1", "frits", bounce="soft"), "connection": "mup"},
+        {**send("M1", "olga", times=2), "connection": "mup"},
+        *({**send("M2", name), "connection": "mup"} for name in ("lead", "rosa", "sami", "desk")),
         *(send(f"D{n:02}", name) for n in range(1, 12) for name in ("bert", "anna")),
     )
     first, second = "https://b.example/1", "https://b.example/2"
@@ -281,6 +388,19 @@ def statistics(connection: duckdb.DuckDBPyConnection) -> None:
         event("C1", "carl", "complaint", "11-10 12:05"),
         event("C1", "dora", "bounce", "11-10 09:00"),
         event("C1", "xena", "open", "11-10 13:00"),
+        event("C1", "hugo.new", "open", "11-20 11:00"),
+        *(
+            {**event("M1", name, kind, "11-12", **more), "connection": "mup"}
+            for name, kind, more in (
+                ("olga", "open", {}),
+                ("olga", "opt_out", {}),
+                ("sven", "open", {"is_machine": True}),
+                ("rosa", "open", {}),
+                ("rosa", "open", {}),
+                ("rosa", "click", {"url": first}),
+                ("rosa", "click", {"url": second}),
+            )
+        ),
         event("C3", "zoe", "opt_out", "02-11"),
     )
     link = {"connection": "chimp", "campaign_id": "C1"}
@@ -299,6 +419,7 @@ def statistics(connection: duckdb.DuckDBPyConnection) -> None:
         {**link, "link_id": "b", "email_key": "anna@b.example", "clicks": 1},
         {**link, "link_id": "c", "email_key": "anna@b.example", "clicks": 1},
         {**link, "link_id": "a", "email_key": "fred@b.example", "clicks": 2},
+        {**link, "link_id": "c", "email_key": "hugo.new@b.example", "clicks": 1},
     )
 
 
@@ -330,7 +451,9 @@ def build(target: Path, *arguments: str, syncs: tuple[str, ...] = SYNCS) -> list
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    command = ["build", "--select", "marts", "--vars", f"{{syncs: [{', '.join(syncs)}]}}", "--quiet"]
+    notes = {sync: dict(zip(("language", "timezone"), LANGUAGES[sync], strict=True)) for sync in syncs}
+    told = json.dumps({"syncs": syncs, "notes": notes, "tagging": ["mup"]})
+    command = ["build", "--select", "marts", "--vars", told, "--quiet"]
     project = str(ROOT / "dbt_project")
     places = ["--project-dir", project, "--profiles-dir", project]
     places += ["--target-path", str(target), "--log-path", str(target), "--log-level-file", "none"]

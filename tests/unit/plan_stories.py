@@ -67,6 +67,13 @@ class Cast:
         """A consent event."""
         self.world.says(event, self._own(name), **more)
 
+    def is_out_elsewhere(self, name: str, *, is_out: bool = True) -> None:
+        """The provider has somebody as unsubscribed in another audience of the account, or no longer."""
+        place = ["people", address(self._own(name)).upper()]
+        query = "insert into extract.objections values (?, ?)"
+        query = query if is_out else "delete from extract.objections where sync = ? and email = ?"
+        self.world.database.execute(query, place)
+
     def answer(self, op: str, name: str, **how: Any) -> None:
         """What the provider will make of that row in the next push, when it is not `applied`."""
         self.world.answers[op, address(self._own(name))] = Answer(**how)

@@ -21,7 +21,8 @@ def where(sql: str) -> str:
 
 
 def check(root: Path, sync: str, *, extracted: bool = True) -> None:
-    load_home(write_home(root, sync=sync, columns={"crm.persons": COLUMNS} if extracted else {}), environ={})
+    home = load_home(write_home(root, sync=sync, columns={"crm.persons": COLUMNS} if extracted else {}), environ={})
+    check_expressions(home, home.sync("people"))
 
 
 def refused(root: Path, sync: str, *, extracted: bool = True) -> ConfigError:
@@ -182,10 +183,30 @@ def test_each_entity_is_checked_against_its_own_columns(tmp_path: Path) -> None:
     root = write_home(
         tmp_path, sync=SYNC + second, columns={"crm.persons": COLUMNS, "crm.firms": ["Id", "Email", "Firm"]}
     )
+    home = load_home(root, environ={})
     with pytest.raises(ConfigError, match="FirmName") as caught:
-        load_home(root, environ={})
+        check_expressions(home, home.sync("people"))
     assert caught.value.where == "syncs/people.yaml:7"
     assert caught.value.do == "Did you mean Firm?"
+
+
+def test_a_column_that_the_last_extract_lacks_is_no_reason_not_to_load_a_home(tmp_path: Path) -> None:
+    """It may be new in the CRM. What is wrong whatever the columns are stops the home all the same."""
+    root = write_home(tmp_path, sync=EVERYWHERE, columns={"crm.persons": COLUMNS})
+    assert list(load_home(root, environ={}).syncs) == ["people"]
+    write_home(tmp_path, sync=EVERYWHERE.replace("Some, when: Wrong = '1'", "Some, when: Wrong = = '1'"))
+    with pytest.raises(ConfigError, match="not SQL") as caught:
+        load_home(root, environ={})
+    assert "Wrong'" not in caught.value.do
+
+
+def test_only_the_entity_that_is_being_read_is_looked_at(tmp_path: Path) -> None:
+    second = "  - {entity: crm.firms, email: Email, opt_out: false, owner: FirmName}\n"
+    root = write_home(tmp_path, sync=SYNC + second, columns={"crm.persons": COLUMNS, "crm.firms": ["Id", "Email"]})
+    home = load_home(root, environ={})
+    check_expressions(home, home.sync("people"), {"crm.persons": COLUMNS})
+    with pytest.raises(ConfigError, match="FirmName"):
+        check_expressions(home, home.sync("people"), {"crm.firms": ["Id", "Email"]})
 
 
 def test_the_check_can_be_left_out_and_called_later(tmp_path: Path) -> None:

@@ -242,13 +242,19 @@ def test_mailchimp_needs_more_to_create_an_audience(tmp_path: Path) -> None:
     assert error.what == "Mailchimp also wants: address, permission_reminder."
 
 
-def test_an_entity_that_can_only_be_read_takes_no_write_back(tmp_path: Path) -> None:
-    from_file = SYNC.replace("crm.persons", "lists.members")
-    error = refused(tmp_path, sync=f"{from_file}write_back: {{lists.members: {{notes: true}}}}\n")
-    assert (error.where, "only be read" in error.what) == ("syncs/people.yaml:7", True)
-    from_query = SYNC.replace("crm.persons", "crm.firms")
-    assert "only be read" in refused(tmp_path, sync=f"{from_query}write_back: {{crm.firms: {{notes: true}}}}\n").what
-    assert loaded(tmp_path, sync=f"{SYNC}write_back: {{crm.persons: {{notes: true}}}}\n")
+def test_write_back_can_be_asked_of_every_kind_of_crm(tmp_path: Path) -> None:
+    """H3: what can't be written is handed out as work for a person."""
+    for entity in ("crm.persons", "crm.firms", "lists.members"):
+        sync = SYNC.replace("crm.persons", entity)
+        assert loaded(tmp_path, sync=f"{sync}write_back: {{{entity}: {{notes: true}}}}\n")
+
+
+def test_one_field_takes_one_value_back(tmp_path: Path) -> None:
+    both = "opt_outs: {field: Mail, value: 'no'}, bounces: {field: Mail, value: dead}"
+    error = refused(tmp_path, sync=f"{SYNC}write_back: {{crm.persons: {{{both}}}}}\n")
+    assert "write different values to 'Mail'" in error.what
+    same = both.replace("value: dead", "value: 'no'")
+    assert loaded(tmp_path, sync=f"{SYNC}write_back: {{crm.persons: {{{same}}}}}\n")
 
 
 @pytest.mark.parametrize("text", ["", "just words", "- a\n- b\n", "# nothing\n"])

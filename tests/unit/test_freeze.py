@@ -127,6 +127,25 @@ def test_a_plan_counts_who_is_parked_and_still_subscribed(make: Make) -> None:
     assert frozen(world).parked_count == 1
 
 
+def test_a_plan_counts_how_many_each_group_has_that_it_fills_or_empties(make: Make) -> None:
+    """E13: whoever put them there; before anything is sent."""
+    world = make()
+    world.have("anna", groups=["Interests: News", "Interests: Other"])
+    world.have("bert", "unsubscribed", groups=["Interests: News"])
+    world.have("carl", "archived", groups=["Interests: News"])
+    world.want(person("dora", Groups="News"), person("edda", Groups="News;Art"))
+    assert frozen(world).groups == (
+        {"group": "Interests: Art", "members": 0, "joining": 1, "leaving": 0},
+        {"group": "Interests: News", "members": 2, "joining": 2, "leaving": 0},
+    )
+    pushed(world)
+    world.want(person("edda", Groups="News"), person("dora"))
+    assert frozen(world).groups == (
+        {"group": "Interests: Art", "members": 1, "joining": 0, "leaving": 1},
+        {"group": "Interests: News", "members": 4, "joining": 0, "leaving": 1},
+    )
+
+
 def test_the_verdict_is_part_of_the_plan(make: Make) -> None:
     world = make()
     world.want(person("anna"))
@@ -372,7 +391,8 @@ def test_a_drifted_field_is_told_by_name(make: Make) -> None:
     world.members()
     known = json.dumps({"FNAME": {"field_id": "f-FNAME", "label": "Voornaam", "type": "text", "required": False}})
     world.database.execute("update ledger.runs set fields = ?", [known])
-    assert broken(world)["field_drift"] == "The label of merge field FNAME was Voornaam and is Fname now."
+    sentence = broken(world)["field_drift"]
+    assert sentence.startswith("The label of merge field FNAME was Voornaam and is Fname now: ")
 
 
 def held(world: World) -> dict[tuple[Any, Any], dict[str, Any]]:

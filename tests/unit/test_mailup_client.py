@@ -353,6 +353,8 @@ def test_a_new_list_is_waited_for(tmp_path: Path) -> None:
             return (
                 Reply(body={"IdList": 9, "Name": "Nuova"}) if request.path.endswith("Console/List") else Reply(404, {})
             )
+        if request.path.endswith("Console/User/Lists"):
+            return Reply(body={"Items": [], "IsPaginated": False, "TotalElementsCount": 0})
         return young.pop() if young else Reply(body="null")
 
     data = NewAudience(company="Soci APS", sender_name="Soci", sender_email="soci@soci.example")
@@ -362,6 +364,30 @@ def test_a_new_list_is_waited_for(tmp_path: Path) -> None:
         body = server.calls("POST", "Console/List")[0].body
     assert (made.audience_id, made.name, len(waits)) == ("9", "Nuova", 2)
     assert (body["Name"], body["OwnerEmail"], body["UseDefaultSettings"]) == ("Nuova", "soci@soci.example", True)
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_list_whose_making_was_not_answered_is_not_made_twice(tmp_path: Path, is_made: bool) -> None:
+    """A1."""
+    made: list[str] = []
+
+    def answer(request: Received) -> Reply:
+        if request.method == "POST" and not request.path.endswith("Console/List"):
+            return Reply(404, {})
+        if request.method == "POST":
+            is_first = len(server.calls("POST", "Console/List")) == 1
+            if is_made or not is_first:
+                made.append("Nuova")
+            return Reply(503, {}) if is_first else Reply(body={"IdList": 9, "Name": "Nuova"})
+        if request.path.endswith("Console/User/Lists"):
+            found = [{"IdList": 9, "Name": name} for name in made]
+            return Reply(body={"Items": found, "IsPaginated": False, "TotalElementsCount": len(found)})
+        return Reply(body="null")
+
+    data = NewAudience(company="Soci APS", sender_name="Soci", sender_email="soci@soci.example")
+    with loopback(Door(answer)) as server:
+        assert provider(server, tmp_path, []).create_audience("Nuova", data).audience_id == "9"
+    assert made == ["Nuova"]
 
 
 def test_a_connection_of_the_kind_mailup_opens_this_provider(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ PROMISED = {
     "campaigns": "connection campaign_id audience_id name subject category sent_at sent_count delivered_count "
     "blocked_count hard_bounces soft_bounces opens unique_opens machine_opens unique_human_opens clicks unique_clicks "
     "opt_outs complaints open_rate click_rate opt_out_rate click_to_open bounce_rate",
+    "categories": "connection audience_id category campaigns sent_count delivered_count open_rate opt_out_rate",
     "sends": "connection campaign_id email_key entity contact_key times_sent delivered opens clicks first_opened_at "
     "last_opened_at first_clicked_at last_clicked_at bounce opted_out complained",
     "events": "connection campaign_id email_key event happened_at url is_machine",
@@ -59,7 +60,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
             kept[name] = folder / name / "warehouse.duckdb"
             kept[name].parent.mkdir()
             kept[name].write_bytes(path.read_bytes())
-    assert failures == []
+    warned = [failure for failure in failures if failure.startswith("parked_people_got_no_campaign_campaigns_")]
+    assert failures == warned
+    assert len(warned) == len(kept), "a campaign reached somebody in esclusi: that is told"
     yield kept
 
 
@@ -201,7 +204,7 @@ def test_members_of_a_deleted_audience_stay_as_history(second: duckdb.DuckDBPyCo
     assert of_member(second, "otto", "audience_id, status, left_at") == ("A3", "deleted", at("11-20 12:00"))
 
 
-@pytest.mark.parametrize("table", ["audience_members", "audience_daily", "sends", "engagement"])
+@pytest.mark.parametrize("table", ["audience_members", "audience_daily", "sends", "engagement", "contact_notes"])
 def test_a_run_without_any_sync_changes_nothing(runs: dict[str, Path], table: str) -> None:
     """A11: a sync whose file is gone leaves both sides as they are."""
     with duckdb.connect() as connection:
@@ -233,7 +236,7 @@ def test_an_audience_found_empty_has_nobody_whatever_the_provider_counted(first:
 def test_an_audience_is_in_progress_while_a_push_is_under_way(first: duckdb.DuckDBPyConnection) -> None:
     """J2. The run of persons that broke off the day before is not under way any more."""
     found = ask(first, "select audience_id, sync_in_progress from marts.audiences order by audience_id")
-    assert found == [("A1", False), ("A2", False), ("A3", True), ("L1", True)]
+    assert found == [("A1", False), ("A2", False), ("A3", True), ("L1", True), ("L2", False)]
 
 
 def test_the_last_sync_is_the_last_thing_that_ended(first: duckdb.DuckDBPyConnection) -> None:
@@ -369,9 +372,10 @@ def test_a_link_that_stands_twice_in_a_mail_is_one_link(first: duckdb.DuckDBPyCo
 def test_clickers_are_people_with_their_record(first: duckdb.DuckDBPyConnection) -> None:
     """I6. A scanner's click on the second link is nobody's."""
     columns = "url, email_key, contact_key, clicks, first_clicked_at, last_clicked_at"
-    assert ask(first, f"select {columns} from marts.link_clicks order by email_key") == [
+    assert ask(first, f"select {columns} from marts.link_clicks where campaign_id = 'C1' order by email_key") == [
         ("https://b.example/1", "anna@b.example", "1", 2, at("11-10 10:01"), at("11-11 10:01")),
         ("https://b.example/1", "fred@b.example", None, 2, None, None),
+        ("https://b.example/2", "hugo@b.example", "8", 1, None, None),
     ]
 
 
@@ -423,12 +427,84 @@ def test_notes_tell_what_became_of_a_mail(first: duckdb.DuckDBPyConnection) -> N
         "select contact_key, note from marts.contact_notes where campaign_id = 'C1' order by cast(contact_key as int)"
     )
     assert ask(first, query) == [
-        ("1", 'Sent "Spring" 3 times on 2026-11-10: opened 2 times, clicked 1 link.'),
-        ("2", 'Sent "Spring" on 2026-11-10: not opened.'),
-        ("3", 'Sent "Spring" on 2026-11-10: opened 1 time, opted out, complained.'),
-        ("4", 'Sent "Spring" 2 times on 2026-11-10: bounced (hard).'),
-        ("8", 'Sent "Spring" on 2026-11-10: not opened.'),
+        ("1", 'Sent "Spring" 3 times, last on 2026-11-10: opened 2 times, clicked 1 link.'),
+        ("2", 'Sent "Spring" on 2026-11-10: unclear whether opened.'),
+        ("3", 'Sent "Spring" on 2026-11-10: opened once, opted out, reported as spam.'),
+        ("4", 'Sent "Spring" 2 times, last on 2026-11-10: not delivered (the address no longer works).'),
+        ("8", 'Sent "Spring" on 2026-11-10: opened once, clicked 1 link.'),
     ]
+    query = "select note from marts.contact_notes where campaign_id = 'D01' and contact_key = '2'"
+    assert ask(first, query) == [('Sent "Subject D01" on 2026-08-01: not opened.',)]
+
+
+def test_notes_are_in_the_language_and_the_days_of_the_sync(first: duckdb.DuckDBPyConnection) -> None:
+    """I8: sent at 23:30 UTC, the next day where they live; what looks like a placeholder is part of the name."""
+    query = "select language, note from marts.contact_notes where campaign_id = 'M1' and contact_key in "
+    assert ask(first, query + "('61', 'F8', '51', '41', 'L31') order by 1, 2") == [
+        ("da", 'Sendt "{dd} & {n}" 2 gange, senest den 11.11.2026: åbnet 1 gang, afmeldt.'),
+        ("it", 'Inviata "{dd} & {n}" il 11/11/2026: aperta 2 volte, cliccati 2 link.'),
+        ("it", 'Inviata "{dd} & {n}" il 11/11/2026: non aperta.'),
+        ("nl", '"{dd} & {n}" verzonden op 11-11-2026: niet bezorgd (tijdelijk probleem).'),
+        ("sv", 'Skickade "{dd} & {n}" 2026-11-11: oklart om öppnat.'),
+    ]
+
+
+# The record in the CRM, as it was and as it is
+
+
+def test_a_send_is_tied_to_the_record_of_its_own_time(first: duckdb.DuckDBPyConnection) -> None:
+    """I2, I5: the lead got the first campaign, the contact that it became the second."""
+    columns = "campaign_id, entity, contact_key, current_entity, current_contact_key"
+    assert ask(first, f"select {columns} from marts.sends where email_key = 'lead@b.example' order by 1") == [
+        ("M1", "crm.leads", "L31", "crm.persons", "31"),
+        ("M2", "crm.persons", "31", "crm.persons", "31"),
+    ]
+
+
+def test_an_address_that_changed_hands_leaves_old_sends_with_who_had_it(first: duckdb.DuckDBPyConnection) -> None:
+    """The lead has another address now and keeps what it got at the old one."""
+    columns = "campaign_id, contact_key, current_contact_key"
+    assert ask(first, f"select {columns} from marts.sends where email_key = 'desk@b.example' order by 1") == [
+        ("M1", "L9", "L9"),
+        ("M2", "F7", "F7"),
+    ]
+
+
+def test_engagement_follows_a_record_that_was_converted(first: duckdb.DuckDBPyConnection) -> None:
+    query = (
+        "select contact_key, campaigns_received from marts.engagement where contact_key in ('31', 'L31', 'F7', 'L9')"
+    )
+    assert sorted(ask(first, query)) == [("31", 2), ("F7", 1), ("L9", 1)]
+
+
+def test_what_a_renamed_person_does_later_belongs_to_the_mail_they_got(first: duckdb.DuckDBPyConnection) -> None:
+    """The provider tells it of the new address; the campaign went to the old one, once."""
+    query = (
+        "select email_key, times_sent, opens, clicks from marts.sends where campaign_id = 'C1' and contact_key = '8'"
+    )
+    assert ask(first, query) == [("hugo@b.example", 1, 1, 1)]
+
+
+# Parked people, categories
+
+
+def test_who_was_parked_when_a_campaign_went_out_is_known(first: duckdb.DuckDBPyConnection) -> None:
+    """Z10, F3: those who were in `esclusi` at that moment, and those of them who got it all the same."""
+    query = "select campaign_id, email_key from marts.sends where was_parked order by all"
+    assert ask(first, query) == [("M1", "rosa@b.example"), ("M1", "sami@b.example"), ("M2", "sami@b.example")]
+    query = "select campaign_id, parked_count, parked_sent_count from marts.campaigns where parked_count > 0 order by 1"
+    assert ask(first, query) == [("M1", 2, 2), ("M2", 1, 1)]
+
+
+def test_a_category_adds_up_its_campaigns_and_divides_the_sums(first: duckdb.DuckDBPyConnection) -> None:
+    """I11: where a campaign has several tags it counts for each."""
+    columns = "category, campaigns, sent_count, delivered_count, unique_opens, open_rate, opt_outs, opt_out_rate"
+    assert ask(first, f"select {columns} from marts.categories where audience_id = 'L2' order by 1") == [
+        ("eventi", 1, 8, 7, 2, pytest.approx(2 / 7), 0, 0.0),
+        ("soci", 2, 12, 10, 5, 0.5, 1, 0.1),
+    ]
+    query = "select category, campaigns from marts.categories where audience_id = 'A1' order by 1"
+    assert ask(first, query) == [("News", 1), (None, 12)]
 
 
 # opt_outs, engagement, domains, sync_runs
@@ -444,6 +520,19 @@ def test_an_opt_out_after_a_release_is_a_new_one_and_not_of_the_old_campaign(
 ) -> None:
     query = "select campaign_id, reason, happened_at from marts.opt_outs where email_key = 'zoe@b.example' order by 3"
     assert ask(first, query) == [("C3", None, at("03-01")), (None, None, at("11-15"))]
+
+
+def test_an_opt_out_that_no_campaign_reports_has_the_last_one_that_was_delivered_before(
+    first: duckdb.DuckDBPyConnection,
+) -> None:
+    """zoe's first no came through C3; of the second nobody tells why, and she got nothing in between."""
+    query = "select email_key, campaign_id, last_campaign_id from marts.opt_outs order by happened_at"
+    assert ask(first, query) == [
+        ("zoe@b.example", "C3", "C3"),
+        ("bert@b.example", None, "D11"),
+        ("carl@b.example", "C1", "C1"),
+        ("zoe@b.example", None, "C3"),
+    ]
 
 
 def test_engagement_has_zeros_for_the_inactive(first: duckdb.DuckDBPyConnection) -> None:
@@ -475,8 +564,8 @@ def test_a_contact_is_one_row_with_the_address_of_now(first: duckdb.DuckDBPyConn
 
 def test_domains_add_up_their_sends(first: duckdb.DuckDBPyConnection) -> None:
     columns = "connection, domain, sent_count, delivered_count, bounces, unique_opens, bounce_rate, open_rate"
-    expected = ("chimp", "b.example", 30, 29, 1, 3, pytest.approx(1 / 30), pytest.approx(3 / 29))
-    assert ask(first, f"select {columns} from marts.domains") == [expected]
+    expected = ("chimp", "b.example", 30, 29, 1, 4, pytest.approx(1 / 30), pytest.approx(4 / 29))
+    assert ask(first, f"select {columns} from marts.domains where connection = 'chimp'") == [expected]
 
 
 def test_a_run_has_its_outcomes_calls_and_seconds(first: duckdb.DuckDBPyConnection) -> None:

@@ -29,7 +29,7 @@ LONG_NAME = "Uitnodiging voor het najaarsseminar over arbeidsrecht & fiscaliteit
 
 def plan(**more: Any) -> Plan:
     values: dict[str, Any] = dict.fromkeys(Plan.__dataclass_fields__, 0)
-    values |= dict.fromkeys(("broken_rules", "accepted", "creates", "standing", "hold_counts"), ())
+    values |= dict.fromkeys(("broken_rules", "accepted", "creates", "groups", "standing", "hold_counts"), ())
     counts = ({"op": "add", "reason": "new", "count": 12}, {"op": "archive", "reason": "no_match", "count": 3})
     values |= {"plan_id": "news-20261121-201500-ab12", "sync": "news", "connection": "chimp", "status": "pending"}
     return Plan(
@@ -49,7 +49,7 @@ def campaign(number: int) -> dict[str, Any]:
     )
     when = datetime(2026, 11, 20) - timedelta(days=14 * number)
     about = {"name": f"{LONG_NAME} {number}", "category": None, "sent_at": when, "bounce_rate": 0.02}
-    return {**about, "sent_count": 2_000, "delivered_count": 1_900, **counts, **rates}
+    return {**about, "sent_count": 2_000, "delivered_count": 1_900, "parked_sent_count": 0, **counts, **rates}
 
 
 def month(number: int) -> date:
@@ -161,6 +161,14 @@ def test_nothing_known_yet_makes_a_page_that_says_so(figures: Figures) -> None:
     assert "There was nothing to send." in text
     assert "No campaign is known yet" in text
     assert pictures(text) == []
+
+
+def test_campaigns_that_reached_people_who_are_parked_are_told(figures: Figures, text: str) -> None:
+    """Z10."""
+    assert "parked" not in text
+    reached = [{**row, "parked_sent_count": 3 if number < 2 else 0} for number, row in enumerate(figures.campaigns)]
+    told = page.rendered(replace(figures, campaigns=reached))
+    assert "2 campaigns reached people who are parked: 6 mails to people whom the CRM wants no longer." in told
 
 
 def test_the_same_figures_make_the_same_page(figures: Figures, text: str) -> None:

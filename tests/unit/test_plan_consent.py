@@ -297,6 +297,25 @@ def test_an_opt_out_from_elsewhere_stays_within_its_scope(cast: Cast) -> Story:
 
 
 @together
+def test_whoever_is_out_in_a_list_that_no_sync_keeps_is_held_as_opted_out_as_long_as_that_lasts(cast: Cast) -> Story:
+    """B5: MailUp has one consent for each address. Who is in the audience already is not taken out of it."""
+    cast.want("anna")
+    yield
+    for name in ("anna", "bert", "carl", "dora"):
+        cast.want(name)
+        cast.is_out_elsewhere(name)
+    cast.have("carl")
+    cast.says("block", "dora", **OTHER)
+    plan = yield
+    assert [(op, name) for op, name, _ in plan.told] == [("update", "carl")]
+    assert plan.held == {("bert", "opted_out"), ("dora", "blocked")}
+    assert plan.hold("opted_out")["detail"] == "in another audience of the account"
+    cast.is_out_elsewhere("bert", is_out=False)
+    plan = yield
+    assert plan.told == [("add", "bert", "new")]
+
+
+@together
 def test_the_gravest_reason_is_the_one_that_is_told(cast: Cast) -> Story:
     for number, events in enumerate(
         (("bounce", "opt_out"), ("opt_out", "block"), ("block", "complaint"), ("complaint", "erase"))

@@ -188,7 +188,7 @@ def test_values_of_merge_fields_are_on_no_sheet(told: Told) -> None:
 
 
 def test_what_is_no_longer_held_is_remembered_with_what_became_of_it(told: Told) -> None:
-    """G5: what got unblocked since the plan before."""
+    """G5: what got unblocked since the last push."""
     query = "select contact_key, reason, became from plan.released where plan_id = ? order by contact_key"
     found = rows(told.world.database, query, [told.second.plan_id])
     assert [tuple(row.values()) for row in found] == [
@@ -200,6 +200,35 @@ def test_what_is_no_longer_held_is_remembered_with_what_became_of_it(told: Told)
     assert told.figures.unblocked == 1
     assert column(told, "Unblocked", "Key")[0] == "bert"
     assert column(told, "Unblocked", "What became of it")[0] == "free again; this plan sends the change"
+
+
+def released(world: World, plan: Plan) -> list[tuple[object, ...]]:
+    query = "select contact_key, reason, became from plan.released where plan_id = ? order by contact_key"
+    return [tuple(row.values()) for row in rows(world.database, query, [plan.plan_id])]
+
+
+def test_what_became_free_with_a_plan_that_nobody_pushed_is_told_by_the_next_one_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G5: since the last push, however many plans were made in between. Who is held again is not free."""
+    world = World(monkeypatch, tmp_path)
+    world.want(person("anna"), person("bert", Email="bert@@nowhere"), person("carl", Email=None))
+    frozen(world)
+    world.later(days=1)
+    world.want(person("bert"), person("carl"))
+    second = frozen(world)
+    assert released(world, second) == [("bert", "bad_address", "planned"), ("carl", "missing_address", "planned")]
+    world.later(hours=1)
+    world.want(person("carl", Email=None))
+    third = frozen(world)
+    assert (released(world, second), released(world, third)) == ([], [("bert", "bad_address", "planned")])
+    world.database.execute(
+        "insert into ledger.runs by name select 'r' as run_id, ? as plan_id, 'people' as sync", [third.plan_id]
+    )
+    world.later(hours=1)
+    fourth = frozen(world)
+    assert (released(world, third), released(world, fourth)) == ([("bert", "bad_address", "planned")], [])
+    world.database.close()
 
 
 def test_a_first_plan_frees_nobody(told: Told) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 import duckdb
 import openpyxl
 import pytest
+from draining import drained
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.config.connections import FileConnection, FileEntity
 from pipelines.crm import open_source
-from pipelines.crm.base import End, Rejected
+from pipelines.crm.base import Rejected
 from pipelines.crm.records import flattened
 from pipelines.errors import ConfigError, EmptySource, EnlistError, PermanentError, TransientError
 
@@ -39,17 +40,12 @@ class Read:
         self.rejected: list[Rejected] = []
         self.columns: tuple[str, ...] = ()
         with closing(open_source("members", connection, home)) as source:
-            pages = source.extract("soci")
-            while True:
-                try:
-                    page = next(pages)
-                except StopIteration as stop:
-                    self.end: End = stop.value
-                    break
-                assert self.columns in ((), page.columns)
-                self.columns = page.columns
-                self.rows += [list(row) for row in page.rows]
-                self.rejected += page.rejected
+            pages, self.end = drained(source.extract("soci"))
+        for page in pages:
+            assert self.columns in ((), page.columns)
+            self.columns = page.columns
+            self.rows += [list(row) for row in page.rows]
+            self.rejected += page.rejected
 
 
 def written(home: Path, name: str, content: str | bytes, encoding: str = "utf-8") -> str:

@@ -8,11 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from draining import drained
 from loopback import Loopback, Received, Reply, in_turn, loopback
 from pydantic import SecretStr
 
 from pipelines.config.connections import IterasConnection
-from pipelines.crm.base import End, Rejected
+from pipelines.crm.base import Rejected
 from pipelines.crm.iteras import IterasSource, subscription_status
 from pipelines.errors import ConfigError, PermanentError, TransientError
 from pipelines.providers.http import Patience
@@ -33,15 +34,10 @@ class Read:
         self.rejected: list[Rejected] = []
         with opened(tmp_path, answer, **more) as (source, server):
             self.server: Loopback = server
-            pages = source.extract("customers", since)
-            while True:
-                try:
-                    page = next(pages)
-                except StopIteration as stop:
-                    self.end: End = stop.value
-                    break
-                self.rows += [dict(zip(page.columns, row, strict=True)) for row in page.rows]
-                self.rejected += page.rejected
+            pages, self.end = drained(source.extract("customers", since))
+        for page in pages:
+            self.rows += [dict(zip(page.columns, row, strict=True)) for row in page.rows]
+            self.rejected += page.rejected
         self.ids = [row["id"] for row in self.rows]
 
 

@@ -47,7 +47,7 @@ class Crm:
 
     def load(self, run_id: str = "run") -> Loaded:
         home = self.home()
-        return load_entity(home, Warehouse(home), "members", self.entity, run_id)
+        return load_entity(home, Warehouse(home), "members", self.entity, run_id, "people" if self.sync else None)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with Warehouse(self.home()).open() as database:
@@ -175,6 +175,35 @@ def test_after_a_renamed_column_the_sync_can_be_mended(files: Crm) -> None:
     assert files.load().columns == ("Id", "Mail", "NoMail", "FirstName")
 
 
+def test_a_column_that_only_another_sync_lacks_is_left_to_the_run_of_that_sync(files: Crm) -> None:
+    other = {**SYNC, "sync": "other", "from": [{**SYNC["from"][0], "fields": {"FNAME": "Nomen"}}]}
+    (files.root / "syncs" / "other.yaml").write_text(yaml.safe_dump(other))
+    assert files.load().rows == 2
+    home = files.home()
+    with pytest.raises(ConfigError, match="no column named 'Nomen'") as caught:
+        load_entity(home, Warehouse(home), "members", "soci", "run", "other")
+    assert caught.value.where.startswith("syncs/other.yaml:")
+    assert caught.value.do == "Did you mean Nome?"
+
+
+def test_a_sync_may_use_a_new_column_at_once(files: Crm) -> None:
+    """The home loads with it, though the last extract of either entity does not have it."""
+    files.connection["entities"]["enti"] = {"path": "enti.csv", "key": "Id"}
+    (files.root / "enti.csv").write_text(HEADER + "1,c@x.example,,Cleo\n")
+    enti = {**SYNC["from"][0], "entity": "members.enti"}
+    files.sync = SYNC | {"from": [SYNC["from"][0], enti]}
+    files.write()
+    for files.entity in ("soci", "enti"):
+        files.load()
+    header = "Id,Mail,NoMail,Nome,Luogo\n"
+    export(files, "1,a@x.example,,Anna,Roma\n", header)
+    (files.root / "enti.csv").write_text(header + "1,c@x.example,,Cleo,Pisa\n")
+    files.sync = SYNC | {"from": [{**source, "fields": {"CITY": "Luogo"}} for source in (SYNC["from"][0], enti)]}
+    files.write()
+    for files.entity in ("soci", "enti"):
+        assert files.load().new_columns == ("Luogo",)
+
+
 def test_an_export_that_is_mended_again_needs_no_change_of_the_sync(files: Crm) -> None:
     files.load()
     export(files, "1,a@x.example,,Anna\n", "Id,Mail,NoMail,FirstName\n")
@@ -201,6 +230,17 @@ def test_a_young_extract_is_used_again_without_asking_the_crm(files: Crm, monkey
     monkeypatch.setenv("ENLIST_NOW", "2026-11-21T14:00:00+00:00")
     with pytest.raises(ConfigError, match="no file"):
         files.load()
+
+
+def test_a_young_extract_without_a_column_that_the_sync_uses_now_is_not_used_again(files: Crm) -> None:
+    files.connection["max_age"] = "6h"
+    files.write()
+    files.load()
+    export(files, "1,a@x.example,,Anna,Roma\n", "Id,Mail,NoMail,Nome,Luogo\n")
+    assert files.load().how.startswith("the last extract again")
+    files.sync = SYNC | {"from": [{**SYNC["from"][0], "fields": {"CITY": "Luogo"}}]}
+    files.write()
+    assert files.load().new_columns == ("Luogo",)
 
 
 @pytest.mark.parametrize("change", [{"delimiter": ";"}, {"key": "Mail"}, {"path": "other.csv"}])

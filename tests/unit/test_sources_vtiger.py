@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from draining import drained
 from loopback import Received, Reply, loopback
 from pydantic import SecretStr
 from vtiger_stub import ACCESS_KEY, VtigerStub, vtiger_stub
@@ -43,14 +44,8 @@ def source(crm: VtigerStub, tmp_path: Path, **settings: Any) -> VtigerSource:
 
 def read(opened: VtigerSource, since: str | None = None) -> tuple[list[dict[str, str | None]], End]:
     with closing(opened):
-        pages = opened.extract("leads", since)
-        rows: list[dict[str, str | None]] = []
-        while True:
-            try:
-                page = next(pages)
-            except StopIteration as stop:
-                return rows, stop.value
-            rows += [dict(zip(page.columns, row, strict=True)) for row in page.rows]
+        pages, end = drained(opened.extract("leads", since))
+    return [dict(zip(page.columns, row, strict=True)) for page in pages for row in page.rows], end
 
 
 def ids_of(rows: list[dict[str, str | None]]) -> list[str | None]:

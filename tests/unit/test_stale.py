@@ -139,9 +139,12 @@ def test_a_plan_is_stale_after_a_day(plan: Plan, monkeypatch: pytest.MonkeyPatch
 
 
 FIELD_CHANGES = {
-    "label = 'Voornaam'": "The label of merge field FNAME was Fname and is Voornaam now.",
-    "field_id = '99'": "The id of merge field FNAME was f-FNAME and is 99 now.",
-    "type = 'number'": "The type of merge field FNAME was text and is number now.",
+    "label = 'Voornaam'": "The label of merge field FNAME was Fname and is Voornaam now: "
+    "all its values, sent and new, stand under that label.",
+    "field_id = '99'": "The id of merge field FNAME was f-FNAME and is 99 now: "
+    "values would go into another field than those that were sent.",
+    "type = 'number'": "The type of merge field FNAME was text and is number now: "
+    "values that do not fit it are refused or rewritten.",
 }
 
 
@@ -156,6 +159,15 @@ def test_a_field_renamed_repointed_or_retyped_is_drift(world: World, change: str
     found, now = stale.drift(world.database, world.sync, before), hashed(world.database, world.sync)
     world.database.rollback()
     assert (found, now != was) == ((FIELD_CHANGES[change],), True)
+
+
+def test_a_field_that_is_gone_is_drift_unless_the_sync_names_it_no_more(world: World) -> None:
+    """D13: with `create_fields` it would be made anew, and nobody would know why."""
+    now = stale.named_fields(world.database, world.sync)
+    before = {**now, "GONE": {"field_id": "9", "label": "Gone", "type": "text", "required": False}}
+    assert stale.drifted(now, before, world.sync.field_names) == ()
+    (sentence,) = stale.drifted(now, before, [*world.sync.field_names, "GONE"])
+    assert sentence.startswith("Merge field GONE (Gone, id 9) is gone")
 
 
 def test_a_field_that_the_sync_does_not_name_may_change(world: World) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
+from pipelines.quality import measures
 from pipelines.quality.gx import LateModule, standing_in
-from pipelines.quality.suites import Limit, judge_metrics, source_metrics
+from pipelines.quality.suites import Limit, judge_metrics
 
 ROWS = Limit("the CRM gave people", "rows", minimum=1)
 DUPLICATES = Limit("every key is there once", "duplicate_keys", maximum=0)
@@ -60,6 +61,18 @@ def test_the_same_limit_twice_is_judged_twice() -> None:
     assert [one.passed for one in judge_metrics({"rows": 0}, [ROWS, ROWS])] == [False, False]
 
 
+def test_what_has_no_limit_yet_may_be_anything_and_the_noun_says_what_was_counted() -> None:
+    limits = [
+        Limit("the CRM is as large as usual", "rows", minimum=0, noun="records", note="Nothing before."),
+        Limit("LNAME is filled in", "bad_share", maximum=1, is_share=True, noun="empty"),
+    ]
+    found = judge_metrics({"rows": 3_000, "bad_share": 0.123456}, limits)
+    assert [one.sentence for one in found] == [
+        "the CRM is as large as usual: found 3,000 records, as it should be. Nothing before.",
+        "LNAME is filled in: found 12.35% empty, as it should be.",
+    ]
+
+
 def test_a_broken_share_never_looks_like_its_bound() -> None:
     (found,) = judge_metrics({"bad_share": 0.10003}, [BAD])
     assert found.sentence == "few addresses are bad: found 10.003%; allowed is at most 10%."
@@ -78,16 +91,21 @@ def test_judging_prints_and_logs_nothing(capfd: pytest.CaptureFixture[str], capl
     assert caplog.records == []
 
 
-def test_source_metrics_count_rows_repeated_keys_and_rows_without_one(connection: duckdb.DuckDBPyConnection) -> None:
-    keys = "('01'), ('1'), ('2'), ('2'), ('2'), (null), (' '), ('')"
+def test_records_and_doubled_keys_of_an_extract_are_counted_as_they_are_written(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    keys = "('01'), ('1'), ('2'), ('2'), ('2'), ('3')"
     connection.execute(f'create table persons as from (values {keys}) rows("Person Id")')
-    assert source_metrics(connection, "persons", "Person Id") == {"rows": 8, "duplicate_keys": 1, "null_keys": 3}
+    assert measures.of_source(connection, "persons", "Person Id") == {"records": 6, "doubled keys": 2}
+    empty = "(select 1 as id where false)"
+    assert measures.of_source(connection, empty, "id") == {"records": 0, "doubled keys": 0}
 
 
-def test_source_metrics_of_an_empty_extract_are_zero(connection: duckdb.DuckDBPyConnection) -> None:
-    metrics = source_metrics(connection, "(select 1 as id where false)", "id")
-    assert metrics == {"rows": 0, "duplicate_keys": 0, "null_keys": 0}
-    assert [one.passed for one in judge_metrics(metrics, [ROWS, DUPLICATES])] == [False, True]
+def test_the_failing_share_is_told_of_counts_and_of_shares() -> None:
+    doubled = Limit("every key is there once", "doubled", maximum=0, of="rows")
+    found = judge_metrics({"rows": 200, "doubled": 3, "bad_share": 0.5}, [doubled, BAD, ROWS])
+    assert [one.share for one in found] == [0.015, 0.5, None]
+    assert judge_metrics({"rows": 0, "doubled": 0}, [doubled])[0].share == 0
 
 
 IMPORTS = """

@@ -1,4 +1,5 @@
--- The provider's own totals, the ratios that follow from them, and how many addresses our ledger held back.
+-- The provider's own totals, the ratios that follow from them, how many addresses our ledger held back, and how many
+-- people were parked when it was sent.
 with campaigns as (
     select
         *,
@@ -53,6 +54,27 @@ blocked as (
         sum(step) over (partition by connection, audience_id order by moment) as blocked_count,
     from stacked
     where (step = 1 and depth = 1) or (step = -1 and depth = 0)
+),
+
+parked as (
+    select
+        campaigns.connection,
+        campaigns.campaign_id,
+        count(distinct parked.email_key) as parked_count,
+    from campaigns
+    inner join {{ ref('parked_members') }} as parked
+        on campaigns.connection = parked.connection
+        and campaigns.audience_id = parked.audience_id
+        and campaigns.sent_at >= parked.since
+        and campaigns.sent_at < parked.until
+    group by all
+),
+
+reached as (
+    select connection, campaign_id, count(*) as parked_sent_count
+    from {{ ref('sends') }}
+    where was_parked
+    group by all
 )
 
 select
@@ -66,6 +88,8 @@ select
     campaigns.sent_count,
     campaigns.delivered_count,
     cast(coalesce(blocked.blocked_count, 0) as bigint) as blocked_count,
+    coalesce(parked.parked_count, 0) as parked_count,
+    coalesce(reached.parked_sent_count, 0) as parked_sent_count,
     campaigns.hard_bounces,
     campaigns.soft_bounces,
     campaigns.opens,
@@ -84,6 +108,8 @@ select
     {{ rate('(campaigns.hard_bounces + campaigns.soft_bounces)', 'campaigns.sent_count') }} as bounce_rate,
     campaigns.read_at,
 from campaigns
+left join parked using (connection, campaign_id)
+left join reached using (connection, campaign_id)
 asof left join blocked
     on campaigns.connection = blocked.connection
     and campaigns.audience_id = blocked.audience_id

@@ -15,35 +15,49 @@ as_of as (
     select max(coalesce(read_at, sent_at)) as moment from {{ source('stats', 'campaigns') }}
 ),
 
+campaigns as materialized (
+    select
+        connection,
+        campaign_id,
+        sent_at,
+        row_number() over (order by sent_at nulls first, connection desc, campaign_id desc) as campaign_no,
+    from {{ source('stats', 'campaigns') }}
+),
+
+numbered as materialized (
+    select entity, contact_key, row_number() over () as contact_no from contacts
+),
+
+-- As in sends, numbers stand for texts while millions of rows are added up; a later campaign has a larger one.
 received as (
     select
-        sends.entity,
-        sends.contact_key,
-        sends.connection,
-        sends.campaign_id,
-        campaigns.sent_at,
+        numbered.contact_no,
+        campaigns.campaign_no,
         max(sends.last_opened_at) as last_opened_at,
         max(sends.last_clicked_at) as last_clicked_at,
         bool_or(sends.opens > 0 or sends.clicks > 0) as is_engaged,
     from {{ ref('sends') }} as sends
-    left join {{ source('stats', 'campaigns') }} as campaigns using (connection, campaign_id)
-    where sends.contact_key is not null and sends.delivered
+    inner join campaigns using (connection, campaign_id)
+    -- What a record got that was merged into another, or converted, counts for the one that is there now.
+    inner join numbered
+        on sends.current_entity = numbered.entity and sends.current_contact_key = numbered.contact_key
+    where sends.delivered
     group by all
 ),
 
 ranked as (
     select
-        *,
-        row_number() over (
-            partition by entity, contact_key order by sent_at desc nulls last, connection, campaign_id
-        ) <= {{ dormant_after }} as is_recent,
+        received.*,
+        campaigns.sent_at,
+        row_number() over (partition by received.contact_no order by received.campaign_no desc)
+            <= {{ dormant_after }} as is_recent,
     from received
+    inner join campaigns using (campaign_no)
 ),
 
 measured as (
     select
-        entity,
-        contact_key,
+        contact_no,
         count(*) as campaigns_received,
         count(*) filter (is_recent) as recent,
         count(*) filter (is_recent and is_engaged) as recent_engaged,
@@ -75,4 +89,5 @@ select
     coalesce(measured.campaigns_received >= {{ dormant_after }} and measured.recent_engaged = 0, false) as is_dormant,
 from contacts
 cross join as_of
-left join measured using (entity, contact_key)
+left join numbered using (entity, contact_key)
+left join measured using (contact_no)

@@ -25,11 +25,15 @@ all_events as (
 )
 
 select
-    connection,
-    campaign_id,
-    email_key,
-    event,
-    happened_at,
-    url,
-    coalesce(is_machine, false) as is_machine,
-from all_events
+    told.connection,
+    told.campaign_id,
+    coalesce(renamed.email_key, told.email_key) as email_key,
+    told.event,
+    told.happened_at,
+    told.url,
+    coalesce(told.is_machine, false) as is_machine,
+from all_events as told
+left join {{ ref('campaign_addresses') }} as renamed
+    on told.connection = renamed.connection
+    and told.campaign_id = renamed.campaign_id
+    and told.email_key = renamed.told_key

@@ -4,10 +4,14 @@ with clicks as (
         link_clicks.connection,
         link_clicks.campaign_id,
         links.url,
-        link_clicks.email_key,
+        coalesce(renamed.email_key, link_clicks.email_key) as email_key,
         sum(link_clicks.clicks) as clicks,
     from {{ source('stats', 'link_clicks') }} as link_clicks
     inner join {{ source('stats', 'links') }} as links using (connection, campaign_id, link_id)
+    left join {{ ref('campaign_addresses') }} as renamed
+        on link_clicks.connection = renamed.connection
+        and link_clicks.campaign_id = renamed.campaign_id
+        and link_clicks.email_key = renamed.told_key
     where link_clicks.email_key is not null and links.url is not null
     group by all
 ),
@@ -41,6 +45,11 @@ combined as (
         events.last_clicked_at,
     from clicks
     full outer join events using (connection, campaign_id, url, email_key)
+),
+
+campaigns as (
+    select connection, campaign_id, audience_id, coalesce(sent_at, timestamp '9999-01-01') as sent_at
+    from {{ source('stats', 'campaigns') }}
 )
 
 select
@@ -48,15 +57,24 @@ select
     combined.campaign_id,
     combined.url,
     combined.email_key,
-    contacts.entity,
-    contacts.contact_key,
+    ties.entity,
+    ties.contact_key,
+    coalesce(successors.current_entity, ties.entity) as current_entity,
+    coalesce(successors.current_contact_key, ties.contact_key) as current_contact_key,
     cast(combined.clicks as bigint) as clicks,
     combined.first_clicked_at,
     combined.last_clicked_at,
 from combined
-left join {{ source('stats', 'campaigns') }} as campaigns using (connection, campaign_id)
-left join {{ ref('member_contacts') }} as contacts
-    on combined.connection = contacts.connection
-    and campaigns.audience_id = contacts.audience_id
-    and combined.email_key = contacts.email_key
+left join campaigns using (connection, campaign_id)
+left join {{ ref('contact_ties') }} as ties
+    on combined.connection = ties.connection
+    and campaigns.audience_id = ties.audience_id
+    and combined.email_key = ties.email_key
+    and campaigns.sent_at >= ties.since
+    and campaigns.sent_at < ties.until
+left join {{ ref('contact_successors') }} as successors
+    on ties.connection = successors.connection
+    and ties.audience_id = successors.audience_id
+    and ties.entity = successors.entity
+    and ties.contact_key = successors.contact_key
 where combined.clicks > 0

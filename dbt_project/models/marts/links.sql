@@ -1,6 +1,7 @@
--- The provider's totals per link. Whoever clicked two links with the same address is one clicker of it.
+-- The provider's totals per link, or what is known of single people where it has forgotten some of them. Whoever
+-- clicked two links with the same address is one clicker of it.
 with clickers as (
-    select connection, campaign_id, url, count(*) as known_clickers
+    select connection, campaign_id, url, count(*) as known_clickers, sum(clicks) as known_clicks
     from {{ ref('link_clicks') }}
     group by all
 ),
@@ -10,16 +11,27 @@ links as (
     from {{ source('stats', 'links') }}
     where url is not null
     group by all
+),
+
+combined as (
+    select
+        links.connection,
+        links.campaign_id,
+        links.url,
+        greatest(links.clicks, clickers.known_clicks) as clicks,
+        greatest(links.most_clickers, clickers.known_clickers) as unique_clickers,
+    from links
+    left join clickers using (connection, campaign_id, url)
 )
 
 select
-    links.connection,
-    links.campaign_id,
-    links.url,
-    cast(links.clicks as bigint) as clicks,
-    greatest(links.most_clickers, clickers.known_clickers) as unique_clickers,
-    {{ rate('links.clicks', 'sum(links.clicks) over (partition by links.connection, links.campaign_id)') }} as share_of_clicks,
-    {{ rate('greatest(links.most_clickers, clickers.known_clickers)', 'campaigns.delivered_count') }} as click_rate,
-from links
-left join clickers using (connection, campaign_id, url)
+    combined.connection,
+    combined.campaign_id,
+    combined.url,
+    cast(combined.clicks as bigint) as clicks,
+    combined.unique_clickers,
+    {{ rate('combined.clicks', 'sum(combined.clicks) over (partition by combined.connection, combined.campaign_id)') }}
+        as share_of_clicks,
+    {{ rate('combined.unique_clickers', 'campaigns.delivered_count') }} as click_rate,
+from combined
 left join {{ ref('campaigns') }} as campaigns using (connection, campaign_id)

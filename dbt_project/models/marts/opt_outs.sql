@@ -54,13 +54,31 @@ attributed as (
     qualify row_number() over (
         partition by opt_outs.seq order by campaign_events.happened_at desc nulls last, campaign_events.campaign_id
     ) = 1
+),
+
+-- What they got last before they said no, whether or not they said it there.
+received as (
+    select
+        attributed.seq,
+        arg_max(sends.campaign_id, (campaigns.sent_at, sends.campaign_id)) as last_campaign_id,
+    from attributed
+    inner join {{ ref('sends') }} as sends
+        on attributed.connection = sends.connection and attributed.email_key = sends.email_key and sends.delivered
+    inner join {{ source('stats', 'campaigns') }} as campaigns
+        on sends.connection = campaigns.connection
+        and sends.campaign_id = campaigns.campaign_id
+        and attributed.audience_id = campaigns.audience_id
+        and campaigns.sent_at <= attributed.happened_at
+    group by all
 )
 
 select
     connection,
     audience_id,
     campaign_id,
+    coalesce(campaign_id, last_campaign_id) as last_campaign_id,
     email_key,
     coalesce(campaign_reason, note, reason) as reason,
     happened_at,
 from attributed
+left join received using (seq)

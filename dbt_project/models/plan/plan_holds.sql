@@ -26,6 +26,7 @@ held_members as (
                 then 'under a former address, since ' || strftime(suppressed_since, '%Y-%m-%d')
             when suppressed_since is not null then 'since ' || strftime(suppressed_since, '%Y-%m-%d')
             when status is not null then 'the audience has the address as ' || status
+            when decision = 'hold' then 'in another audience of the account'
         end as detail,
     from members
     where decision in (

@@ -132,7 +132,7 @@ class Writing:
                     self._imports.send_confirmations(one.import_id)
             if taken:
                 not_valid = sum(one.not_valid for one in counted)
-                outcomes.update(self._settling.adds(audience_id, taken, not_valid))
+                outcomes.update(_naming(counted, self._settling.adds(audience_id, taken, not_valid)))
         return outcomes
 
     def _update(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
@@ -140,16 +140,16 @@ class Writing:
             return self._singles.send(audience_id, changes)
         within, out = self._apart(audience_id, changes)
         outcomes = self._singles.send(audience_id, out) if out else {}
-        taken, _ = self._import(outcomes, f"{list_path(audience_id)}/Recipients", within)
-        return {**outcomes, **(self._settling.updates(audience_id, taken) if taken else {})}
+        taken, counted = self._import(outcomes, f"{list_path(audience_id)}/Recipients", within)
+        return {**outcomes, **(_naming(counted, self._settling.updates(audience_id, taken)) if taken else {})}
 
     def _unsubscribe(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         if goes_singly(changes):
             return self._singles.send(audience_id, changes)
         outcomes: dict[str, Outcome] = {}
         path, options = f"{list_path(audience_id)}/Recipients", {"importType": "asOptout"}
-        taken, _ = self._import(outcomes, path, changes, options)
-        return {**outcomes, **(self._settling.unsubscribes(audience_id, taken) if taken else {})}
+        taken, counted = self._import(outcomes, path, changes, options)
+        return {**outcomes, **(_naming(counted, self._settling.unsubscribes(audience_id, taken)) if taken else {})}
 
     def _join(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         ids = self._reading.group_ids(audience_id)
@@ -162,8 +162,9 @@ class Writing:
             if not within:
                 continue
             outcomes: dict[str, Outcome] = {}
-            taken, _ = self._import(outcomes, f"{CONSOLE}/Group/{int(ids[key])}/Recipients", within)
-            parts.append({**outcomes, **(self._settling.joins(audience_id, key, taken) if taken else {})})
+            taken, counted = self._import(outcomes, f"{CONSOLE}/Group/{int(ids[key])}/Recipients", within)
+            settled = _naming(counted, self._settling.joins(audience_id, key, taken)) if taken else {}
+            parts.append({**outcomes, **settled})
         if few:
             single = [_only(change, few[change.change_id]) for change in changes if change.change_id in few]
             parts.append(self._singles.send(audience_id, single))
@@ -244,6 +245,19 @@ class Writing:
             {"Email": change.email, NAME: "", **self._fields.body(_values(change), with_empty=False)}
             for change in changes
         ]
+
+
+def _naming(counted: Sequence[Counted], outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """The same; whoever was not kept is told the imports to look at in MailUp's page Import, and what they counted."""
+    ids = ", ".join(str(one.import_id) for one in counted)
+    valid, not_valid = sum(one.valid for one in counted), sum(one.not_valid for one in counted)
+    told = f"import {ids}: {valid:,} rows valid, {not_valid:,} not"
+    return {
+        change_id: replace(one, detail=f"{one.detail}; {told}" if one.detail else told)
+        if one.code == "not_kept"
+        else one
+        for change_id, one in outcomes.items()
+    }
 
 
 def _values(change: Change) -> Mapping[str, str]:

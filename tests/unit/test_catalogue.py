@@ -1,0 +1,186 @@
+"""Which suites a sync has, what was usual before, and the page that shows them; over the small world of the plan."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+from plan_models import home_of, synced
+
+from pipelines.config import SyncConfig
+from pipelines.quality import catalogue, docs, measures
+from pipelines.quality.checking import record
+from pipelines.quality.suites import Limit, Suite, judge
+from pipelines.warehouse import Warehouse
+
+SYNC = "people"
+NOON = datetime(2026, 11, 20, 12)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Any) -> Iterator[duckdb.DuckDBPyConnection]:
+    with Warehouse(replace(home_of("first"), root=tmp_path)).open() as connection:
+        yield connection
+
+
+def quality(**more: Any) -> SyncConfig:
+    return synced(quality=more)
+
+
+def planned(connection: duckdb.DuckDBPyConnection, days: int, observed: float, **more: Any) -> None:
+    """A plan of so many days ago, and what was measured an hour before it."""
+    moment = NOON - timedelta(days=days)
+    values = {"safe": True, "accepted": "[]", "status": "applied", **more}
+    connection.execute(
+        "insert into plan.plans (plan_id, sync, created_at, safe, accepted, status) values (?, ?, ?, ?, ?, ?)",
+        [f"p{days}", SYNC, moment, values["safe"], values["accepted"], values["status"]],
+    )
+    measures.keep(connection, SYNC, {"crm.persons records": observed}, moment - timedelta(hours=1))
+
+
+def limit_of(suite: Suite, name: str) -> Limit:
+    return next(limit for limit in suite.limits if limit.name == name)
+
+
+def test_usual_is_the_median_of_the_last_five_plans_that_were_right(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """A bad extract is never taken for usual, but one that a person accepted and pushed is."""
+    accepted = json.dumps([{"rule": "quality", "by": "somebody", "at": "2026-11-19"}])
+    for days, observed in ((9, 1.0), (6, 100.0), (5, 110.0), (4, 120.0), (3, 130.0)):
+        planned(warehouse, days, observed)
+    planned(warehouse, 2, 9_000.0, safe=False, status="pending")
+    planned(warehouse, 1, 500.0, safe=False, accepted=accepted)
+    assert measures.usual(warehouse, SYNC) == {"crm.persons records": 120.0}
+    assert measures.usual(warehouse, "another") == {}
+
+
+def test_an_extract_may_grow_to_its_limit_and_a_small_one_by_the_floor() -> None:
+    """`quality.max_growth`; a drop is the plan's own rule."""
+    name = "crm.persons has no more records than usual"
+    sync = quality(max_growth="50%")
+    grown = limit_of(catalogue.extract_suite(sync, {"crm.persons records": 1_000.0}), name)
+    assert (grown.minimum, grown.maximum) == (0, 1_500)
+    small = limit_of(catalogue.extract_suite(sync, {"crm.persons records": 10.0}), name)
+    assert small.maximum == 10 + sync.safety.floor
+    first = limit_of(catalogue.extract_suite(sync, {}), name)
+    assert (first.maximum, first.note) == (None, "There is no earlier plan to compare with.")
+
+
+def test_a_field_has_the_limit_of_the_file_or_may_not_be_much_emptier_than_usual() -> None:
+    sync = quality(max_null={"BORN": "5%"}, max_null_growth="20%")
+    suite = catalogue.wanted_suite(sync, {"empty FNAME": 0.1, "empty SCORE": 0.95}, {"wanted": 1_000.0})
+    found = {name: limit_of(suite, f"{name} is filled in").maximum for name in ("BORN", "FNAME", "SCORE", "NOTE")}
+    assert found == {"BORN": 0.05, "FNAME": pytest.approx(0.3), "SCORE": 1.0, "NOTE": 1}
+
+
+def test_of_a_few_people_a_few_empty_fields_are_no_sign() -> None:
+    suite = catalogue.wanted_suite(quality(), {"empty FNAME": 0.0}, {"wanted": 50.0})
+    assert limit_of(suite, "FNAME is filled in").maximum == 0.5
+
+
+def test_members_who_were_put_there_and_are_gone_break_the_audience() -> None:
+    """`quality.max_lost`, with the floor of the safety rules."""
+    sync = quality(max_lost="10%")
+    name = "the members that we keep are still there"
+    many = catalogue.audience_suite(sync, {"managed": 1_000.0, "subscribed": 1_000.0})
+    assert limit_of(many, name).maximum == 100
+    few = catalogue.audience_suite(sync, {"managed": 30.0})
+    assert limit_of(few, name).maximum == sync.safety.floor
+
+
+def test_checks_have_the_same_names_whatever_was_measured() -> None:
+    """They are Dagster's, and fixed when the definitions are loaded."""
+    sync = quality(max_null={"BORN": "5%"}, allowed={"FNAME": ["Anna"]})
+    usual = {"crm.persons records": 7.0, "empty FNAME": 0.2}
+    found = {"wanted": 5.0, "managed": 3.0, "subscribed": 2.0}
+    for before, now in (
+        (catalogue.extract_suite(sync, {}), catalogue.extract_suite(sync, usual)),
+        (catalogue.wanted_suite(sync, {}, {}), catalogue.wanted_suite(sync, usual, found)),
+        (catalogue.audience_suite(sync, {}), catalogue.audience_suite(sync, found)),
+    ):
+        assert [limit.name for limit in before.limits] == [limit.name for limit in now.limits]
+
+
+def test_wanted_members_are_measured_in_one_pass_with_values_that_may_not_be(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    sync = quality(allowed={"FNAME": ["Anna", "Bert"], "PURL": ["https://a.example"]})
+    schema = f"sync_{sync.sync}"
+    warehouse.execute(f"create schema {schema}")
+    warehouse.execute(
+        f"""
+        create table {schema}.map_records as from (
+            values ('wanted'), ('wanted'), ('wanted'), ('bad_address'), ('missing_address'), ('no_match')
+        ) rows(eligibility);
+        create table {schema}.map_wanted as from (values
+            ('{{"FNAME": "Anna", "PURL": "md5:' || md5('https://a.example') || '"}}'),
+            ('{{"FNAME": "Clara", "PURL": "md5:other"}}'),
+            ('{{"FNAME": "", "BORN": null}}'),
+            ('{{}}')
+        ) rows(fields)
+        """
+    )
+    found = measures.of_wanted(warehouse, sync)
+    assert found["bad addresses"] == 0.4
+    assert (found["wanted"], found["empty FNAME"], found["empty BORN"]) == (4, 0.5, 1.0)
+    assert (found["not allowed FNAME"], found["not allowed PURL"]) == (1, 1)
+
+
+def test_the_audience_is_measured_with_those_who_are_lost_and_those_without_an_id(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    sync = quality()
+    schema = f"sync_{sync.sync}"
+    warehouse.execute(
+        f"""
+        create schema {schema};
+        create table {schema}.stage_members as from (values
+            ('a', 'a@b.example', 'subscribed', '1'), ('b', 'b@b.example', 'archived', '2'),
+            ('c', 'c,b.example', 'subscribed', '1'), ('d', 'd@b.example', 'unsubscribed', null)
+        ) rows(email_key, email, status, provider_id);
+        create table {schema}.stage_managed as from (values
+            ('a', true), ('b', true), ('d', true), ('e', true), ('f', false)
+        ) rows(email_key, is_managed);
+        create or replace table quality.addresses as from (values
+            ('a@b.example', 'ok'), ('c,b.example', 'wrong')
+        ) rows(address, verdict)
+        """
+    )
+    assert measures.of_audience(warehouse, sync) == {
+        "members": 3,
+        "subscribed": 2,
+        "members without an id": 2,
+        "wrong members": 1,
+        "managed": 4,
+        "lost members": 2,
+    }
+
+
+def test_a_suite_replaces_its_own_judgements_and_no_others(warehouse: duckdb.DuckDBPyConnection) -> None:
+    for name, observed in (("extract", 1), ("wanted", 0), ("extract", 0)):
+        suite = Suite(name, name, "", (Limit("nothing is wrong", "wrong", maximum=0),))
+        record(warehouse, SYNC, judge(suite, {"wrong": observed}))
+    rows = warehouse.execute("select suite, passed from quality.expectations order by all").fetchall()
+    assert rows == [("extract", True), ("wanted", True)]
+
+
+def test_the_page_shows_each_expectation_with_what_was_found_and_needs_no_network() -> None:
+    limits = (
+        Limit("few addresses are wrong", "bad", maximum=0.1, is_share=True, noun="bad", note="Usual was 4%."),
+        Limit("<b>BY</b> is filled in", "empty", maximum=0),
+        Limit("lost", "missing", maximum=0),
+    )
+    suite = Suite("wanted", "Members wanted", "Whom the CRM asks for.", limits)
+    page = docs.rendered("people", [judge(suite, {"bad": 0.0534, "empty": 1_204})])
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "few addresses are wrong (bad: at most 10%) 5.34%" in text
+    assert "&lt;b&gt;BY&lt;/b&gt; is filled in (at most 0) 1,204" in text
+    assert "lost (at most 0) not measured" in text
+    assert "2 of 3 broken" in text
+    assert "few addresses are wrong: Usual was 4%." in text
+    assert "Exception" not in page
+    assert not re.search(r"<script|<link|<img|https?://", page)
+    assert "default-src 'none'" in page
