@@ -14,10 +14,10 @@ ui: $(INSTALLED)  ## the Dagster UI with the sandbox beside it
 
 test: $(INSTALLED) lint  ## everything that CI checks
 	DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 soak: $(INSTALLED)  ## the cases that make test leaves out: every call killed, every open point turned
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m soak
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder -m soak
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -33,6 +33,7 @@ STORY = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`pytest -n 2 --dist loadgroup` keeps the tests of a file together, and the story in one process."""
     for item in items:

@@ -122,12 +122,12 @@ def test_the_suites_are_told_as_checks_and_as_a_page_without_any_persons_values(
     assert not any(row["PersonNameRE"] in text for row in planned.query("from crm_auditcase.persons limit 200"))
 
 
-def test_dbts_page_of_all_models_is_built(planned: Rehearsal) -> None:
+def test_dbts_page_of_all_models_is_built(warm: Rehearsal) -> None:
     from pipelines import dbt_docs
 
     with running():
-        page = dbt_docs.write(planned.home())
-    assert page == planned.root / "reports" / "dbt.html"
+        page = dbt_docs.write(warm.home())
+    assert page == warm.root / "reports" / "dbt.html"
     text = page.read_text(encoding="utf-8")
     assert all(model in text for model in ("plan_changes", "audience_members", "map_records"))
     assert not ADDRESS.search(re.sub(r"[\w.]+@(?:getdbt|fishtown|dbtlabs)\S+", "", text))
