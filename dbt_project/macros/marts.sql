@@ -58,3 +58,9 @@ case when {{ whole }} > 0 and {{ part }} is not null then least({{ part }} / {{ 
 {% macro numbered(number, one, many) -%}
 case when {{ number }} = 1 then {{ one }} else replace({{ many }}, '{n}', cast({{ number }} as varchar)) end
 {%- endmacro %}
+
+{# A time of ours beside the providers' times, which are to the second: what we did just before a campaign was sent is
+   not to look as if it came after it. #}
+{% macro to_the_second(moment) -%}
+date_trunc('second', {{ moment }})
+{%- endmacro %}

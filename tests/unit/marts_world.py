@@ -257,8 +257,8 @@ def of_l2(name: str, key: str, sync: str, entity: str, **more: Any) -> dict[str,
 def conversions(connection: duckdb.DuckDBPyConnection) -> None:
     """What happened to members of L2, which several syncs mail and none has read yet.
 
-    A lead became a contact on 12 November; rosa was parked from 2 to 12 November, sami is since the 5th, tina since
-    the 20th; an address of the leads is a firm's since the 12th.
+    A lead became a contact on 12 November; rosa was parked from 2 to 12 November, sami is since the second in
+    which M1 was sent, tina since the 20th; an address of the leads is a firm's since the 12th.
     """
     members = (
         of_l2("lead", "31", "soci", "crm.persons", joined_at=at("11-12")),
@@ -287,7 +287,7 @@ def conversions(connection: duckdb.DuckDBPyConnection) -> None:
         told(5, "join", "rosa", "11-02", "41", persons, reason="no_match", after=esclusi),
         told(6, "leave", "rosa", "11-12", "41", persons, reason="changed", after=nothing),
         told(7, "join", "rosa", "11-12", "41", persons, reason="changed", after=soci),
-        told(8, "join", "sami", "11-05", "42", persons, reason="excluded:dead", after=esclusi),
+        told(8, "join", "sami", "11-10 23:30:00.400", "42", persons, reason="excluded:dead", after=esclusi),
         told(9, "join", "tina", "11-20", "43", persons, reason="no_match", after=esclusi),
         told(10, "archive", "desk", "11-11 12:00", "L9", leads),
     )

@@ -2,8 +2,9 @@
 -- Addresses that a campaign's statistics tell of under another name: somebody was renamed after it was sent, and what
 -- was read before names the old address, what was read later the new one. The one that the campaign was sent to stays.
 with renamed as (
-    select distinct connection, audience_id, old_email_key, email_key, happened_at
-    from {{ source('ledger', 'pushes') }}
+    select distinct
+        connection, audience_id, old_email_key, email_key, {{ to_the_second('pushes.happened_at') }} as happened_at,
+    from {{ source('ledger', 'pushes') }} as pushes
     where outcome in ('applied', 'sending') and op = 'rename' and old_email_key is not null
 ),
 

@@ -3,8 +3,11 @@
 -- the ledger on an address is the first record's, what comes after the last one is the last record's: of each address
 -- one row holds at any moment. Where several syncs claim it, the one that manages it at that moment, else the last.
 with told as (
-    select sync, connection, audience_id, email_key, old_email_key, entity, contact_key, op, happened_at, run_id, seq
-    from {{ source('ledger', 'pushes') }}
+    select
+        sync, connection, audience_id, email_key, old_email_key, entity, contact_key, op, run_id, seq,
+        {{ to_the_second('pushes.happened_at') }} as happened_at,
+        pushes.happened_at as exactly,
+    from {{ source('ledger', 'pushes') }} as pushes
     where contact_key is not null and (outcome in ('applied', 'sending') or (outcome = 'failed' and op <> 'add'))
 ),
 
@@ -24,7 +27,8 @@ events as (
 steps as (
     select * from events
     qualify row_number() over (
-        partition by sync, connection, audience_id, email_key, happened_at order by run_id desc, seq desc
+        partition by sync, connection, audience_id, email_key, happened_at
+        order by exactly desc, run_id desc, seq desc
     ) = 1
 ),
 

@@ -3,11 +3,12 @@
 -- moved there, and is parked until the group no longer is among theirs.
 with pushes as (
     select
-        sync, connection, audience_id, email_key, happened_at, run_id, seq,
+        sync, connection, audience_id, email_key, {{ to_the_second('pushes.happened_at') }} as happened_at, run_id, seq,
+        pushes.happened_at as exactly,
         from_json(json_extract(after, '$.groups'), '["VARCHAR"]') as groups,
         op = 'join' and (reason in ('no_match', 'deleted_in_crm') or starts_with(reason, 'excluded:')) as is_parking,
         op in ('unsubscribe', 'archive', 'delete') as is_out,
-    from {{ source('ledger', 'pushes') }}
+    from {{ source('ledger', 'pushes') }} as pushes
     where outcome in ('applied', 'sending') and op in ('join', 'leave', 'unsubscribe', 'archive', 'delete')
 ),
 
@@ -22,7 +23,7 @@ states as (
     from pushes
     inner join parking_groups using (sync)
     qualify row_number() over (
-        partition by connection, audience_id, email_key, happened_at order by run_id desc, seq desc
+        partition by connection, audience_id, email_key, happened_at order by exactly desc, run_id desc, seq desc
     ) = 1
 ),
 
