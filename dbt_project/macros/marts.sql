@@ -64,3 +64,19 @@ case when {{ number }} = 1 then {{ one }} else replace({{ many }}, '{n}', cast({
 {% macro to_the_second(moment) -%}
 date_trunc('second', {{ moment }})
 {%- endmacro %}
+
+{# The CRM record that `person.email_key` stood for when a row of `campaigns` was sent, as `ties`, and the one that
+   stands for it today, as `successors`. #}
+{% macro records_of(person) -%}
+left join {{ ref('contact_ties') }} as ties
+    on campaigns.connection = ties.connection
+    and campaigns.audience_id = ties.audience_id
+    and {{ person }}.email_key = ties.email_key
+    and campaigns.sent_at >= ties.since
+    and campaigns.sent_at < ties.until
+left join {{ ref('contact_successors') }} as successors
+    on ties.connection = successors.connection
+    and ties.audience_id = successors.audience_id
+    and ties.entity = successors.entity
+    and ties.contact_key = successors.contact_key
+{%- endmacro %}

@@ -104,6 +104,9 @@ def columns_of(kind: type) -> str:
     return ", ".join(columns)
 
 
+_OF_TARGET = "from stats.{} where connection = ? and campaign_id = ?"
+
+
 def replace_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part) -> None:
     """Put what was read in place of what the campaign had."""
     table, landed = TABLES[part.kind], part.landed
@@ -113,9 +116,7 @@ def replace_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part
     person = "inner join quality.addresses on landed.email = addresses.address" if has_person else ""
     key = ", addresses.email_key" if has_person else ""
     condition, parameters = (f" and {part.only[0]}", [part.only[1]]) if part.only else ("", [])
-    database.execute(
-        f"delete from stats.{table} where connection = ? and campaign_id = ?{condition}", [*target.key, *parameters]
-    )
+    database.execute(f"delete {_OF_TARGET.format(table)}{condition}", [*target.key, *parameters])
     database.execute(
         f"""
         insert into stats.{table} by name
@@ -126,16 +127,21 @@ def replace_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part
     )
 
 
-def merge_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part) -> None:
-    """Add what was read to what the campaign had, where the provider has forgotten some of it: nothing becomes less."""
-    table = TABLES[part.kind]
-    of_target = f"from stats.{table} where connection = ? and campaign_id = ?"
+def _swap_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part) -> None:
+    """The same, with what stood there before in temp.held and what stands there now in temp.told."""
+    of_target = _OF_TARGET.format(TABLES[part.kind])
     condition, parameters = (f" and {part.only[0]}", [part.only[1]]) if part.only else ("", [])
     database.execute(
         f"create or replace temp table held as select * {of_target}{condition}", [*target.key, *parameters]
     )
     replace_rows(database, target, part)
     database.execute(f"create or replace temp table told as select * {of_target}", target.key)
+
+
+def merge_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part) -> None:
+    """Add what was read to what the campaign had, where the provider has forgotten some of it: nothing becomes less."""
+    table = TABLES[part.kind]
+    _swap_rows(database, target, part)
     if part.kind is Event:
         # As often as it was told at one time, or ever before; people leave, complain and bounce once.
         database.execute(f"""
@@ -147,7 +153,7 @@ def merge_rows(database: duckdb.DuckDBPyConnection, target: Target, part: Part) 
         columns = ", ".join(_merged(field) for field in fields(part.kind))
         keys = ", ".join(KEYS[part.kind])
         person = ", first(email_key) as email_key" if "email_key" in KEYS[part.kind] else ""
-        database.execute(f"delete {of_target}", target.key)
+        database.execute(f"delete {_OF_TARGET.format(table)}", target.key)
         database.execute(f"""
             insert into stats.{table} by name
             select {columns}, first(connection) as connection {person}
@@ -173,13 +179,7 @@ def renew_rows(
         replace_rows(database, target, part)
         return
     table = TABLES[part.kind]
-    of_target = f"from stats.{table} where connection = ? and campaign_id = ?"
-    condition, parameters = (f" and {part.only[0]}", [part.only[1]]) if part.only else ("", [])
-    database.execute(
-        f"create or replace temp table held as select * {of_target}{condition}", [*target.key, *parameters]
-    )
-    replace_rows(database, target, part)
-    database.execute(f"create or replace temp table told as select * {of_target}", target.key)
+    _swap_rows(database, target, part)
     # Of somebody who is still told of, what is told no longer was put right: a bounce takes an open back.
     who = KEYS.get(part.kind, ("email_key",))
     missing = f"select * from held anti join told using ({', '.join(who)})"

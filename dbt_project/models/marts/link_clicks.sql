@@ -66,15 +66,5 @@ select
     combined.last_clicked_at,
 from combined
 left join campaigns using (connection, campaign_id)
-left join {{ ref('contact_ties') }} as ties
-    on combined.connection = ties.connection
-    and campaigns.audience_id = ties.audience_id
-    and combined.email_key = ties.email_key
-    and campaigns.sent_at >= ties.since
-    and campaigns.sent_at < ties.until
-left join {{ ref('contact_successors') }} as successors
-    on ties.connection = successors.connection
-    and ties.audience_id = successors.audience_id
-    and ties.entity = successors.entity
-    and ties.contact_key = successors.contact_key
+{{ records_of('combined') }}
 where combined.clicks > 0

@@ -112,17 +112,7 @@ select
 from combined
 inner join campaigns using (campaign_no)
 inner join people using (person_no)
-left join {{ ref('contact_ties') }} as ties
-    on campaigns.connection = ties.connection
-    and campaigns.audience_id = ties.audience_id
-    and people.email_key = ties.email_key
-    and campaigns.sent_at >= ties.since
-    and campaigns.sent_at < ties.until
-left join {{ ref('contact_successors') }} as successors
-    on ties.connection = successors.connection
-    and ties.audience_id = successors.audience_id
-    and ties.entity = successors.entity
-    and ties.contact_key = successors.contact_key
+{{ records_of('people') }}
 left join {{ ref('parked_members') }} as parked
     on campaigns.connection = parked.connection
     and campaigns.audience_id = parked.audience_id
