@@ -93,7 +93,7 @@ def show(console: Console, found: Sequence[Figures]) -> None:
 
 
 def _show_parts(console: Console, found: Sequence[Figures]) -> None:
-    table = Table(title="Where the seconds go", caption="Two models are built at a time. The suite belongs to stage 2.")
+    table = Table(title="Where the seconds go", caption="The suite belongs to stage 2.")
     table.add_column("contacts")
     for figures in found:
         table.add_column(f"{figures.size:,}", justify="right")
