@@ -49,14 +49,12 @@ def block(
     from pipelines.cli.running import who
     from pipelines.ledger import blocks, load
     from pipelines.sync.explaining import places_of
-    from pipelines.warehouse import Warehouse
 
     output = Output(is_json=json, reveal=reveal)
     loaded = load_home(find_root(home), check=False)
     email_key, note = mailable(email), _reason(reason)
     reach = _reach(loaded, scope, sync)
-    with Warehouse(loaded).transaction() as connection:
-        load.load(connection, loaded.ledger)
+    with load.opened(loaded) as connection:
         known = blocks.in_force(connection, email_key)
         same = [one for one in known if one["reason"] == "blocked" and reach.is_within(one)]
         if not same:
@@ -96,13 +94,11 @@ def unblock(
     from pipelines.cli.running import who
     from pipelines.ledger import blocks, load
     from pipelines.sync.explaining import places_of
-    from pipelines.warehouse import Warehouse
 
     output = Output(is_json=json, reveal=reveal)
     loaded = load_home(find_root(home), check=False)
     email_key, note, named = judged(email).email_key or "", _reason(reason), _known_reasons(also)
-    with Warehouse(loaded).transaction() as connection:
-        load.load(connection, loaded.ledger)
+    with load.opened(loaded) as connection:
         weighed = blocks.weigh(blocks.in_force(connection, email_key), named)
         if weighed.left and not weighed.lifted:
             raise _refusal(weighed.left)

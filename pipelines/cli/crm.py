@@ -218,15 +218,12 @@ def _opened(home: Home, sync: SyncConfig | None = None) -> Iterator["DuckDBPyCon
 
     from pipelines import locks
     from pipelines.ledger import load
-    from pipelines.warehouse import Warehouse
 
     with ExitStack() as stack:
         if sync is not None:
             busy = f"Another run of {sync.sync} is going on."
             stack.enter_context(locks.held(home.locks / f"run-{sync.sync}", wait=0, busy=busy))
-        connection = stack.enter_context(Warehouse(home).transaction())
-        load.load(connection, home.ledger)
-        yield connection
+        yield stack.enter_context(load.opened(home))
 
 
 def _moment(at: str, sync: SyncConfig) -> datetime:

@@ -40,13 +40,11 @@ def explain(
     """
     from pipelines.ledger import load
     from pipelines.sync import explaining
-    from pipelines.warehouse import Warehouse
 
     output = Output(is_json=json, reveal=reveal)
     loaded = load_home(find_root(home), check=False)
     address = judged(email)
-    with Warehouse(loaded).transaction() as connection:
-        load.load(connection, loaded.ledger)
+    with load.opened(loaded) as connection:
         story = explaining.explain(connection, loaded, address)
     _show_address(output, story)
     if not story["is_known"]:

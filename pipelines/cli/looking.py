@@ -164,13 +164,11 @@ def failures(
 def _opened(home: Path | None, sync: str | None = None) -> Iterator["DuckDBPyConnection"]:
     """The home's warehouse with the ledger as its files tell it; `ConfigError` for a sync that does not exist."""
     from pipelines.ledger import load
-    from pipelines.warehouse import Warehouse
 
     loaded = load_home(find_root(home), check=False)
     if sync:
         loaded.sync(sync)
-    with Warehouse(loaded).transaction() as connection:
-        load.load(connection, loaded.ledger)
+    with load.opened(loaded) as connection:
         yield connection
 
 
@@ -182,11 +180,10 @@ def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
     from pipelines.sync.failures import refused
     from pipelines.sync.plans import latest
     from pipelines.sync.purges import waiting
-    from pipelines.warehouse import Warehouse, has_table, rows
+    from pipelines.warehouse import has_table, rows
 
     is_running = locks.is_held(home.locks / f"run-{sync.sync}")
-    with Warehouse(home).transaction() as connection:
-        load.load(connection, home.ledger)
+    with load.opened(home) as connection:
         made = latest(connection, sync.sync)
         figures = rows(connection, FIGURES, {"sync": sync.sync})[0]
         failed = len(refused(connection, sync.sync))

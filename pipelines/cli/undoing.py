@@ -65,10 +65,8 @@ def undo(
 def _find(home: Home, run: str) -> dict[str, Any]:
     from pipelines.ledger import load
     from pipelines.sync.undoing import find_run
-    from pipelines.warehouse import Warehouse
 
-    with Warehouse(home).transaction() as connection:
-        load.load(connection, home.ledger)
+    with load.opened(home) as connection:
         return find_run(connection, run)
 
 

@@ -104,18 +104,14 @@ def consent_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         required_resource_keys={names.run_lock(sync.sync)},
     )
     def consent_events() -> dg.MaterializeResult:
-        warehouse = Warehouse(home)
         with told():
-            with warehouse.transaction() as database:
-                load.load(database, home.ledger)
+            with load.opened(home) as database:
                 news = [*consent.news(database, sync), *reactions.news(database, sync)]
             consent.record(home.ledger, news)
-            with warehouse.transaction() as database:
-                load.load(database, home.ledger)
+            with load.opened(home) as database:
                 known = objectors.news(database, sync.sync)
             objectors.record(home.ledger, known)
-            with warehouse.transaction() as database:
-                load.load(database, home.ledger)
+            with load.opened(home) as database:
                 metadata = table_metadata(database, "ledger", "consent_events")
         return dg.MaterializeResult(metadata={**metadata, "new events": len(news)})
 

@@ -29,7 +29,9 @@ def claim(root: Path, sync: str, kind: str, account_id: str, audience_id: str) -
     try:
         with locks.held(folder / ".lock", wait=10, busy="Another home is claiming its audience."):
             _raise_if_claimed(path, root.resolve(), sync, audience_id)
-            _write(path, {"home": str(root.resolve()), "sync": sync, "at": clock.text(clock.now())})
+            # No reader is there meanwhile; what a kill cut off says nothing, and this home had it anyway.
+            record = {"home": str(root.resolve()), "sync": sync, "at": clock.text(clock.now())}
+            path.write_text(json.dumps(record), encoding="utf-8")
     except OSError as error:
         log.warning("%s: it can't be noticed when another home sends too: %s", sync, error.strerror)
 
@@ -49,9 +51,3 @@ def _raise_if_claimed(path: Path, root: Path, sync: str, audience_id: str) -> No
             where=f"syncs/{sync}.yaml",
             do=f"Go on from one of the two alone: remove syncs/{other}.yaml there, or this home.",
         )
-
-
-def _write(path: Path, record: dict[str, str]) -> None:
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(record), encoding="utf-8")
-    new.replace(path)

@@ -3,12 +3,16 @@
 Belongs here: files to tables. Does not: writing the files, reading the tables.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 import duckdb
 
+from pipelines.config import Home
 from pipelines.ledger import consent, crm_journal, files, journal, objectors
+from pipelines.warehouse import Warehouse
 
 TEXT_OF_A_PUSH = (
     *(
@@ -93,6 +97,14 @@ select
 from sent
 left join answers on sent.run_id = answers.run_id and sent.change_id = answers.change_id
 """
+
+
+@contextmanager
+def opened(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The home's warehouse in a transaction, the ledger's tables up to its files."""
+    with Warehouse(home).transaction() as connection:
+        load(connection, home.ledger)
+        yield connection
 
 
 def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:

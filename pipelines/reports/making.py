@@ -14,7 +14,6 @@ from pipelines.errors import ConfigError
 from pipelines.ledger import load
 from pipelines.reports import figures, page, sheets, workbook
 from pipelines.reports.figures import Figures
-from pipelines.warehouse import Warehouse
 
 WORKBOOK, PAGE = ".xlsx", ".html"
 
@@ -38,8 +37,7 @@ def make(home: Home, sync: SyncConfig, to: Path | None = None) -> Report:
     kinds = _kinds(to)
     with _folder(home) as folder:
         # Held for a moment only: the files are written when others may have the warehouse again.
-        with Warehouse(home).transaction() as connection:
-            load.load(connection, home.ledger)
+        with load.opened(home) as connection:
             found = figures.read(connection, sync.sync)
             if WORKBOOK in kinds:
                 sheets.copy_rows(connection, folder, sync, found.plan.plan_id)

@@ -25,7 +25,7 @@ from pipelines.reports import workbook
 from pipelines.reports.files import replacing
 from pipelines.reports.workbook import Block, Column, Sheet
 from pipelines.stats import crm_plans, write_back
-from pipelines.warehouse import Warehouse, rows
+from pipelines.warehouse import rows
 
 EXCEL, CSV = ".xlsx", ".csv"
 COLUMNS: Mapping[str, Column] = {
@@ -71,8 +71,7 @@ def hand_out(
     path = _path(home, sync, to)
     busy = f"Another run of {sync.sync} is going on."
     with locks.held(home.locks / f"run-{sync.sync}", wait=0, busy=busy):
-        with Warehouse(home).transaction() as connection:
-            load.load(connection, home.ledger)
+        with load.opened(home) as connection:
             found, before = _rows(connection, home, sync, plan_id, again=again)
         run_id = uuid.uuid4().hex
         if not found:

@@ -15,7 +15,7 @@ import duckdb
 from pipelines import clock
 from pipelines.config.problems import nearest
 from pipelines.errors import ConfigError
-from pipelines.sync.safety import Broken, unaccepted
+from pipelines.sync.safety import Broken, lifted, unaccepted
 from pipelines.warehouse import rows
 
 Kind = Literal["write_back", "edit", "event"]
@@ -141,9 +141,7 @@ def set_status(connection: duckdb.DuckDBPyConnection, plan_id: str, status: Stat
 
 def accept(connection: duckdb.DuckDBPyConnection, plan: CrmPlan, rules: Sequence[str], by: str) -> CrmPlan:
     """Record who lifted which rules for this one plan."""
-    moment = clock.text(clock.now())
-    known = {acceptance["rule"] for acceptance in plan.accepted}
-    accepted = [*plan.accepted, *({"rule": rule, "by": by, "at": moment} for rule in rules if rule not in known)]
+    accepted = lifted(plan.accepted, rules, by, clock.text(clock.now()))
     connection.execute(
         "update plan.write_backs set accepted = ? where plan_id = ?", [json.dumps(accepted), plan.plan_id]
     )

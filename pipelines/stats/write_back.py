@@ -1,7 +1,8 @@
 """What should go to the CRM: a sync's own write-back (H1, H2, H4, I8), and edits and events for clickers (I7).
 
 Belongs here: drawing such a plan up, judging it, freezing it. Does not: the comparison (write_back_asked.sql,
-clickers.sql, write_back_draft.sql), sending it (writing.py), files for people (worklist.py).
+clickers.sql, write_back_draft.sql), sending it (writing.py), files for people
+(reports/worklist.py).
 
 All of it is computed from the last extract, the ledger and the marts: nothing is contacted.
 """

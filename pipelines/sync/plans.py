@@ -16,7 +16,7 @@ from pipelines import clock
 from pipelines.config.problems import nearest
 from pipelines.errors import ConfigError
 from pipelines.providers.base import Change, Op
-from pipelines.sync.safety import Broken, unaccepted
+from pipelines.sync.safety import Broken, lifted, unaccepted
 from pipelines.warehouse import rows
 
 Status = Literal["pending", "applying", "applied", "partly_applied", "superseded", "refused", "expired"]
@@ -119,9 +119,7 @@ def set_status(connection: duckdb.DuckDBPyConnection, plan_id: str, status: Stat
 
 def accept(connection: duckdb.DuckDBPyConnection, plan: Plan, rules: Sequence[str], by: str) -> Plan:
     """Record who lifted which rules for this one plan."""
-    moment = clock.text(clock.now())
-    known = {acceptance["rule"] for acceptance in plan.accepted}
-    accepted = [*plan.accepted, *({"rule": rule, "by": by, "at": moment} for rule in rules if rule not in known)]
+    accepted = lifted(plan.accepted, rules, by, clock.text(clock.now()))
     connection.execute("update plan.plans set accepted = ? where plan_id = ?", [json.dumps(accepted), plan.plan_id])
     return get(connection, plan.plan_id)
 

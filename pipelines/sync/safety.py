@@ -86,6 +86,13 @@ def unaccepted(broken: Iterable[Broken], accepted: Iterable[str]) -> tuple[Broke
     return tuple(rule for rule in broken if not (rule.acceptable and rule.rule in lifted))
 
 
+def lifted(accepted: Iterable[Mapping[str, str]], rules: Iterable[str], by: str, at: str) -> list[Mapping[str, str]]:
+    """`accepted` of a plan ({rule, by, at}) with these rules as well; who lifted a rule first has lifted it."""
+    before = list(accepted)
+    known = {acceptance["rule"] for acceptance in before}
+    return [*before, *({"rule": rule, "by": by, "at": at} for rule in rules if rule not in known)]
+
+
 def allowance(limit: Limit, base: int, floor: int) -> int:
     """How many of `base` a limit allows: a percentage, which the floor never undercuts, and at most the number."""
     by_percent = max(math.floor(limit.percent * base + 1e-9), floor)

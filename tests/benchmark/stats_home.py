@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
+from contacts import CONNECTIONS, SYNC
 from stats_account import AUDIENCE, GeneratedAccount
 
 from pipelines import dbt
@@ -24,12 +25,6 @@ from pipelines.stats.pulling import pull_campaigns, pull_details
 from pipelines.sync.settings import marts_vars
 from pipelines.warehouse import Warehouse
 
-SYNC = "bench"
-CONNECTIONS = """\
-connections:
-  crm: {kind: sql, url: "sqlite:///crm.db", entities: {people: {table: people, key: Id}}}
-  chimp: {kind: mailchimp, url: "http://127.0.0.1:8765/mailchimp", api_key: 0123456789abcdef0123456789abcdef-us1}
-"""
 MAPPING = f"""\
 sync: {SYNC}
 to: {{connection: chimp, audience: People}}
