@@ -25,7 +25,7 @@ from pipelines.cli import (
     undoing,
 )
 from pipelines.cli.output import Output
-from pipelines.errors import EnlistError, Interrupted
+from pipelines.errors import ConfigError, EnlistError, Interrupted
 
 HELP = """Keep mailing audiences in step with a CRM, and bring consent and statistics back.
 
@@ -67,6 +67,7 @@ def main() -> None:
     gc.set_threshold(200_000, 50, 50)
     output = Output(is_json="--json" in sys.argv[1:], reveal="--reveal" in sys.argv[1:])
     try:
+        _check_is_text(sys.argv[1:])
         code = app(standalone_mode=False)
     except EnlistError as error:
         code = output.fail(error)
@@ -81,6 +82,15 @@ def main() -> None:
     except Exception as error:
         code = output.fail(_unforeseen(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_is_text(arguments: list[str]) -> None:
+    """Python hands on bytes that are no text as half characters, at which DuckDB and the terminal break."""
+    for number, argument in enumerate(arguments, start=1):
+        if not argument.isascii() and argument.encode("utf-8", "ignore").decode() != argument:
+            raise ConfigError(
+                f"Word {number} of the command is not text in UTF-8.", where="enlist", do="Type it, or save it as UTF-8."
+            )
 
 
 def _usage(output: Output, error: TyperException) -> int:

@@ -26,17 +26,18 @@ TYPO = "The domain looks misspelt."
 
 # What can't be doubted: an atom of ASCII signs, labels of letters, digits and hyphens, an ending of letters. Anything
 # with two hyphens in a row (xn--), a reserved or misspelt domain, or a part that is too long is left to the library.
+# The domain is matched as written: lower() turns U+0130 into an i, which it is not, and U+212A into a k.
 _ATOM = r"[A-Za-z0-9_!#$%&'*+/=?^`{|}~-]+"
-_LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _LOCAL = rf"{_ATOM}(?:\.{_ATOM})*"
-_DOMAIN = rf"(?:{_LABEL}\.)+[a-z]{{2,63}}"
+_DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z]{{2,63}}"
 _RESERVED = rf"(?:^|\.)(?:{'|'.join(map(re.escape, SPECIAL_USE_DOMAIN_NAMES))})$"
 _MISSPELT = rf"(?:{'|'.join(map(re.escape, TYPO_SUFFIXES))})$"
 _IS_PLAIN_LOCAL = f"""
     regexp_full_match(local, {sql_text(_LOCAL)}) and length(local) <= 64 and trimmed not like '%@%@%'
 """
 _IS_PLAIN_DOMAIN = f"""
-    regexp_full_match(domain, {sql_text(_DOMAIN)})
+    regexp_full_match(written, {sql_text(_DOMAIN)})
     and length(trimmed) <= {syntax.MAX_LENGTH}
     and not contains(domain, '--')
     and not regexp_matches(domain, '[^.]{{64}}')

@@ -175,6 +175,7 @@ EARLY = (
         "",
     ),
     Case("an option that no command has", nothing, ("plan", SYNC, "--jsn"), 2, "enlist plan", "--jsn", "--help"),
+    Case("bytes that are no text", nothing, ("explain", "jan\udcff@bedrijf.nl"), 2, "enlist", "Word 2", "UTF-8"),
     Case("a command that does not exist", nothing, ("pull",), 2, "enlist", "pull", "--help"),
     Case("a canary of nobody", nothing, ("push", SYNC, "--limit", "0"), 2, "enlist push", "--limit", "--help"),
 )
