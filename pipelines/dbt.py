@@ -20,6 +20,7 @@ from pipelines.errors import ConfigError, EnlistError
 from pipelines.warehouse import Warehouse, memory_limit
 
 CRM_REMEDY = "The rows are in the CRM: two records with one key, or a key that is empty."
+CHECK_REMEDY = "Run stage 2 (check) again, then the stages after it: `enlist plan` does both."
 DEFECT_REMEDY = "Nothing was sent or published because of it; it is a defect of Enlist, please report it."
 PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
@@ -80,13 +81,18 @@ def raise_for(nodes: Sequence[Node], where: str) -> None:
     """Raise one `ConfigError` for the first node that went wrong; skipped ones are only its consequence."""
     for node in nodes:
         if node.kind == "test" and node.status == "fail":
-            # map_records holds the CRM's own keys; all other checks guard what Enlist computed.
-            remedy = CRM_REMEDY if "map_records" in node.name else DEFECT_REMEDY
             raise ConfigError(
-                f"the check {node.name} found {node.failures} rows that break it.", where=where, do=remedy
+                f"the check {node.name} found {node.failures} rows that break it.", where=where, do=_remedy(node.name)
             )
         if node.status == "error":
             raise ConfigError(f"{node.name} can't be computed: {_sentence(node.message)}", where=where)
+
+
+def _remedy(test: str) -> str:
+    if test.startswith("judged_"):
+        return CHECK_REMEDY
+    # map_records holds the CRM's own keys; all other checks guard what Enlist computed.
+    return CRM_REMEDY if "map_records" in test else DEFECT_REMEDY
 
 
 def _invoke(

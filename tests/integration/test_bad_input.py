@@ -332,6 +332,31 @@ def test_a_run_stops_at_the_line_of_a_column_that_is_not_there_before_the_record
     assert landing.read_text(encoding="utf-8") == before
 
 
+AUDIENCE = f"sync_{SYNC}.extract_members"
+
+
+@pytest.mark.parametrize(
+    ("address", "check"),
+    [
+        (f"select min(email) from {AUDIENCE}", "judged_stage_members_email"),
+        (
+            "select min(ContactEMailRE) from crm_auditcase.persons"
+            f" anti join {AUDIENCE} on email = ContactEMailRE where ContactEMailRE like '%@%'",
+            "judged_map_records_address",
+        ),
+    ],
+)
+def test_an_address_that_was_never_judged_stops_the_run_and_is_not_taken_for_right(
+    warm: Rehearsal, address: str, check: str
+) -> None:
+    """As when somebody materialises extract and then map in the Dagster UI, but not check."""
+    with Warehouse(warm.home()).open() as connection:
+        connection.execute(f"delete from quality.addresses where address = ({address})")
+    with pytest.raises(ConfigError, match=f"the check {check} found 1 rows that break it") as caught:
+        warm.run(["stage", "map", "plan"])
+    assert caught.value.do == "Run stage 2 (check) again, then the stages after it: `enlist plan` does both."
+
+
 def test_a_sync_whose_file_is_gone_is_detached_and_both_sides_stay_as_they_are(warm: Rehearsal) -> None:
     """A11: not one call to the provider, no row of the CRM, and what was planned can still be looked at."""
     crm = warm.crm.read_bytes()

@@ -96,32 +96,24 @@ records as (
     {%- endfor %}
 ),
 
--- Nearly every address is right as written and its own key. Of those nothing more is carried through the join, which at
--- millions of records has to fit into memory; about the others there is more to say.
-plain as (
-    select address, nullif(email_key, address) as other_key
-    from {{ source('quality', 'addresses') }}
-    where verdict = 'ok' and cleaned = address and rule is null
-),
-
+-- Nearly every address is right as written and its own key. Only the others are joined, for at millions of records a
+-- join of all would not fit into memory; that every address was judged is a test of this model.
 remarked as (
     select * from {{ source('quality', 'addresses') }}
-    where not coalesce(verdict = 'ok' and cleaned = address and rule is null, false)
+    where not coalesce(verdict = 'ok' and cleaned = address and email_key = address and rule is null, false)
 ),
 
 judged as (
     select
         records.*,
-        case when plain.address is not null then coalesce(plain.other_key, plain.address) else remarked.email_key end
-            as email_key,
-        coalesce(plain.address, remarked.cleaned, remarked.email_key) as email,
-        case when plain.address is not null then 'ok' else coalesce(remarked.verdict, 'missing') end as verdict,
-        case when coalesce(plain.address, remarked.address) is null then 'missing' else remarked.rule end as rule,
-        case when coalesce(plain.address, remarked.address) is null then 'The record has no address.' else remarked.detail end
-            as detail,
+        remarked.address is null as is_plain,
+        if(is_plain, records.address, remarked.email_key) as email_key,
+        if(is_plain, records.address, coalesce(remarked.cleaned, remarked.email_key)) as email,
+        case when records.address is null then 'missing' when is_plain then 'ok' else remarked.verdict end as verdict,
+        if(records.address is null, 'missing', remarked.rule) as rule,
+        if(records.address is null, 'The record has no address.', remarked.detail) as detail,
         remarked.suggestion,
     from records
-    left join plain on records.address = plain.address
     left join remarked on records.address = remarked.address
 )
 

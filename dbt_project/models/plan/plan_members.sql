@@ -77,39 +77,32 @@ decided as (
     where decision <> 'moves_away' and (decision <> 'stay' or is_intruder)
 ),
 
--- What each side holds, read for those alone to whom something may happen.
+-- The fields of each side, read for those alone to whom something may happen.
 wanted as (
-    select email_key, fields, tags, groups from {{ ref('map_wanted') }} semi join decided using (email_key)
-),
-
-managed as (
-    select email_key, sent, kept from {{ ref('stage_managed') }} as managed
-    semi join decided on managed.email_key = decided.now_key
+    select email_key, fields from {{ ref('map_wanted') }} semi join decided using (email_key)
 ),
 
 members as (
-    select members.email_key, extracted.fields, members.tags, members.groups,
-    from {{ ref('stage_members') }} as members
-    semi join decided on members.email_key = decided.now_key
-    inner join {{ source('sync', 'extract_members') }} as extracted using (provider_id)
+    select provider_id, fields from {{ source('sync', 'extract_members') }}
+    where provider_id in (
+        select provider_id from {{ ref('plan_state') }} as now semi join decided on now.email_key = decided.now_key
+    )
 ),
 
 -- A member who moves brings along what the old address has.
 joined as (
     select
-        decided.*,
+        decided.* exclude (sent, kept, now_tags, now_groups),
         wanted.fields as wanted_fields,
-        coalesce(wanted.tags, []) as wanted_tags,
-        coalesce(wanted.groups, []) as wanted_groups,
-        managed.sent,
-        managed.kept,
+        now.sent,
+        now.kept,
         members.fields as now_fields,
-        coalesce(members.tags, []) as now_tags,
-        coalesce(members.groups, []) as now_groups,
+        now.now_tags,
+        now.now_groups,
     from decided
     left join wanted on decided.email_key = wanted.email_key
-    left join managed on decided.now_key = managed.email_key
-    left join members on decided.now_key = members.email_key
+    left join {{ ref('plan_state') }} as now on decided.now_key = now.email_key
+    left join members on now.provider_id = members.provider_id and now.status is not null
 ),
 
 unpacked as (
@@ -137,18 +130,12 @@ select
     kinds.appended as appended_groups,
     -- Members who are in such a group already keep the fields that they have.
     len({{ pick(pick('wanted_groups', 'now_groups'), 'kinds.untouched') }}) > 0 as is_untouched,
-    case when wanted_fields is not distinct from now_fields then false else not (
-        wanted_fields is not distinct from sent_fields
-        and len(list_filter(
-            json_keys(wanted_fields),
-            lambda name: json_extract_string(now_fields, '$."' || name || '"')
-                is distinct from json_extract_string(kept_fields, '$."' || name || '"')
-        )) = 0
-    )
-    and len(list_filter(
-        json_keys(wanted_fields),
-        lambda name: json_extract_string(wanted_fields, '$."' || name || '"')
-            is distinct from json_extract_string(now_fields, '$."' || name || '"')
-    )) > 0 end as has_other_fields,
+    -- They kept something else than what we sent: that is not sent again for as long as both sides leave it so.
+    case
+        when wanted_fields is null or now_fields is null or wanted_fields = now_fields then false
+        when case when wanted_fields = sent_fields then {{ has_same('now_fields', 'kept_fields', 'wanted_fields') }} end
+            then false
+        else not {{ has_same('now_fields', 'wanted_fields', 'wanted_fields') }}
+    end as has_other_fields,
 from unpacked
 cross join {{ ref('map_groups') }} as kinds

@@ -28,21 +28,31 @@ objections as (
     group by email_key
 ),
 
--- Settled is who is wanted, ours, subscribed, and has just what the CRM wants. Keys and hashes only: this join is the
--- one that sees everybody.
+-- Settled is who is wanted, ours, subscribed, and has just what the CRM wants. Hashes only, of the keys too: this join
+-- is the one that sees everybody. To be taken for settled by mistake, two people would have to agree in three of them.
 unsettled as (
-    select coalesce(members.email_key, wanted.email_key, managed.email_key) as email_key
+    select coalesce(members.email_hash, wanted.email_hash, managed.email_hash) as email_hash
     from (
-        select email_key, hash(fields_hash, tags, groups) as content, hash(entity, contact_key) as record
+        select
+            hash(email_key) as email_hash,
+            hash(fields_hash, tags, groups) as content,
+            hash(entity, contact_key) as record,
         from {{ ref('map_wanted') }}
     ) as wanted
     full outer join (
-        select email_key, hash(fields_hash, tags, groups) as content, status = 'subscribed' as is_subscribed
+        select
+            hash(email_key) as email_hash,
+            hash(fields_hash, tags, groups) as content,
+            status = 'subscribed' as is_subscribed,
         from {{ ref('stage_members') }}
-    ) as members on wanted.email_key = members.email_key
+    ) as members on wanted.email_hash = members.email_hash
     full outer join (
-        select email_key, hash(entity, contact_key) as record, is_managed from {{ ref('stage_managed') }}
-    ) as managed on coalesce(members.email_key, wanted.email_key) = managed.email_key
+        select
+            hash(email_key) as email_hash,
+            hash(entity, contact_key) as record,
+            is_managed,
+        from {{ ref('stage_managed') }}
+    ) as managed on coalesce(members.email_hash, wanted.email_hash) = managed.email_hash
     where not coalesce(
         members.is_subscribed
         and managed.is_managed
@@ -51,21 +61,22 @@ unsettled as (
         false
     )
     union
-    select email_key from {{ ref('stage_suppressions') }}
+    select hash(email_key) from {{ ref('stage_suppressions') }}
     union
-    select wanted.email_key from {{ ref('map_wanted') }} as wanted semi join followed using (entity, contact_key)
+    select hash(wanted.email_key) from {{ ref('map_wanted') }} as wanted semi join followed using (entity, contact_key)
 ),
 
 wanted as (
-    select * exclude (fields, secrets) from {{ ref('map_wanted') }} semi join unsettled using (email_key)
+    select * exclude (fields, secrets) from {{ ref('map_wanted') }}
+    where hash(email_key) in (select email_hash from unsettled)
 ),
 
 members as (
-    select * from {{ ref('stage_members') }} semi join unsettled using (email_key)
+    select * from {{ ref('stage_members') }} where hash(email_key) in (select email_hash from unsettled)
 ),
 
 managed as (
-    select * from {{ ref('stage_managed') }} semi join unsettled using (email_key)
+    select * from {{ ref('stage_managed') }} where hash(email_key) in (select email_hash from unsettled)
 ),
 
 alike as (
@@ -84,13 +95,13 @@ alike as (
         }}) > 0 as is_intruder,
         wanted.fields_hash = members.fields_hash and wanted.tags = members.tags and wanted.groups = members.groups
             as is_alike,
-        case when not is_alike then wanted.fields_hash end as wanted_hash,
-        case when not is_alike then members.fields_hash end as members_hash,
-        case when not is_alike then wanted.tags end as wanted_tags,
-        case when not is_alike then wanted.groups end as wanted_groups,
-        not is_alike
-            and list_has_all(members.tags, wanted.tags)
-            and list_has_all(members.groups, wanted.groups) as has_all_labels,
+        wanted.fields_hash as wanted_hash,
+        members.fields_hash as members_hash,
+        wanted.tags as wanted_tags,
+        wanted.groups as wanted_groups,
+        members.tags as now_tags,
+        members.groups as now_groups,
+        list_has_all(now_tags, wanted_tags) and list_has_all(now_groups, wanted_groups) as has_all_labels,
     from wanted
     full outer join members on wanted.email_key = members.email_key
     cross join {{ ref('map_groups') }} as kinds
@@ -117,6 +128,12 @@ sides as (
         alike.member_email,
         alike.status,
         coalesce(alike.is_intruder, false) as is_intruder,
+        coalesce(alike.wanted_tags, []) as wanted_tags,
+        coalesce(alike.wanted_groups, []) as wanted_groups,
+        coalesce(alike.now_tags, []) as now_tags,
+        coalesce(alike.now_groups, []) as now_groups,
+        managed.sent,
+        managed.kept,
         case when not alike.is_alike then {{ unpacked('managed.sent') }} end as was_sent,
         case when not alike.is_alike then {{ unpacked('managed.kept') }} end as was_kept,
         coalesce(alike.is_alike or (
