@@ -104,7 +104,7 @@ def wanted_of(crm: Path) -> dict[str, Wanted]:
     wanted = {}
     for record in records:  # of several with one address the last one changed stays
         found = judge(record["ContactEMailRE"] or record["CompanyEmailREBT"])
-        if record["KoppelenMetMailChimp"] != "Ja" or record["OverledenOp"] or found.verdict != "ok":
+        if record["KoppelenMetMailChimp"] != "Ja" or record["OverledenOp"] or not found.is_mailable:
             continue
         assert found.email_key
         tags = {part.strip() for part in record["CorrespondenceGroupRE"].split(";")} - {""}

@@ -9,12 +9,13 @@ Attributes are named as the YAML keys; only `from`, a Python word, is `sources`.
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from pipelines.config.connections import ConnectionBase
 from pipelines.config.values import (
+    AddressWarning,
     CronLine,
     EntityName,
     Expression,
@@ -285,6 +286,9 @@ class Quality(Strict):
         default=0.1,
         description="Wrong and missing addresses, of the records wanted.",
         json_schema_extra={"default": "10%"},
+    )
+    warnings: tuple[AddressWarning, ...] = Field(
+        default=get_args(AddressWarning), description="What is told of addresses that are mailed all the same."
     )
     max_null: Mapping[Text, Percent] = Field(default={}, description="For merge fields: the share that may be empty.")
     max_null_growth: Percent = Field(

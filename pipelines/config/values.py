@@ -10,7 +10,7 @@ turn text into numbers and booleans where a key wants them. Python code may pass
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -94,6 +94,7 @@ def is_loopback(url: str) -> bool:
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 EntityName = Annotated[str, Field(pattern=ENTITY_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
+AddressWarning = Literal["typo_domain", "disposable_domain", "mixed_scripts", "role_address"]
 Expression = Annotated[str, Field(min_length=1)]
 Percent = Annotated[
     float,

@@ -1,7 +1,7 @@
 """The address rules: one verdict for each address as written, remembered, and the only place that makes `email_key`.
 
 Belongs here: judging one address, judging the new ones of a warehouse. Does not: the parts of a verdict (syntax.py,
-faults.py, typos.py), the SQL that settles most of them (settling.py), who owns an address, workbooks.
+faults.py, doubts.py), the SQL that settles most of them (settling.py), who owns an address, workbooks.
 
 The strict library has the last word on right and wrong. Nearly all addresses are settled in sets (settling.py), only
 the doubtful rest goes through `judge`, one by one (50 to 200 microseconds each). Both must agree:
@@ -16,13 +16,13 @@ import duckdb
 import pandas as pd
 
 from pipelines.landing import sql_text
-from pipelines.quality import settling, syntax
+from pipelines.quality import doubts, settling, syntax
 from pipelines.quality.faults import fault
-from pipelines.quality.settling import BLANKS, TYPO
-from pipelines.quality.typos import intended_domain
+from pipelines.quality.settling import BLANKS
 
 # Remembered verdicts of other rules are forgotten: raise the number whenever a verdict, key or sentence changes.
-RULES = f"enlist 1, email-validator {version('email-validator')}, idna {version('idna')}"
+LIBRARIES = ("email-validator", "idna", "disposable-email-domains", "regex")
+RULES = ", ".join(("enlist 2", *(f"{library} {version(library)}" for library in LIBRARIES)))
 
 MISSING = "There is no address."
 INVISIBLE = "Invisible characters were left out of the address."
@@ -44,6 +44,11 @@ class Verdict:
     detail: str | None = None
     suggestion: str | None = None
     cleaned: str | None = None
+
+    @property
+    def is_mailable(self) -> bool:
+        """Whether mail is sent to it."""
+        return self.verdict in ("ok", "warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,10 @@ def judge(address: str | None) -> Verdict:
     if found is None:
         why = fault(text)
         return Verdict(address, syntax.key_of_refused(text), "wrong", why.rule, why.detail, why.suggestion)
-    intended = intended_domain(found.domain)
-    if intended is not None:
-        suggestion = f"{found.local}@{intended}"
-        return Verdict(address, found.email_key, "warning", "typo_domain", TYPO, suggestion, found.address)
+    doubt = doubts.of_domain(found.domain, found.spelled) or doubts.of_local(found.local)
+    if doubt:
+        suggestion = f"{found.local}@{doubt.domain}" if doubt.domain else None
+        return Verdict(address, found.email_key, "warning", doubt.rule, doubt.detail, suggestion, found.address)
     rule, detail = _repair(address or "", text)
     return Verdict(address, found.email_key, "ok", rule, detail, found.address if rule else None, found.address)
 

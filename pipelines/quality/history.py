@@ -10,6 +10,8 @@ from datetime import datetime
 
 import duckdb
 
+from pipelines.config import SyncConfig
+
 # The plan before, where nothing of it was ever sent: what ended with it has not been told by any push yet.
 UNSENT = """
     select max_by(plan_id, planned_at) as plan_id from quality.history where sync = $sync
@@ -73,11 +75,14 @@ select
     $plan_id as plan_id,
     $sync as sync,
     $moment as planned_at,
-    verdict,
-    case when verdict <> 'ok' then rule end as rule,
+    judged.verdict,
+    case when judged.verdict <> 'ok' then rule end as rule,
     count(*) as records,
-from sync_{sync}.map_records
-where eligibility in ('wanted', 'bad_address', 'missing_address')
+from (
+    select rule, if(verdict = 'warning' and not list_contains($warnings, rule), 'ok', verdict) as verdict
+    from sync_{sync}.map_records
+    where eligibility in ('wanted', 'bad_address', 'missing_address')
+) as judged
 group by all
 """
 
@@ -91,12 +96,12 @@ def note_endings(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
     connection.execute(FORGOTTEN, {"sync": sync})
 
 
-def record(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str, moment: datetime) -> None:
+def record(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, plan_id: str, moment: datetime) -> None:
     """Keep for the frozen plan how many records had which verdict, and what became of the holds that ended.
 
-    `moment` is when it was made, in UTC without saying so.
+    `moment` is when it was made, in UTC without saying so. Warnings that the sync does not want count as ok.
     """
-    told = {"plan_id": plan_id, "sync": sync, "moment": moment}
-    connection.execute(ADDRESSES.format(sync=sync), told)
-    connection.execute(RELEASED.format(sync=sync), told)
+    told: dict[str, object] = {"plan_id": plan_id, "sync": sync.sync, "moment": moment}
+    connection.execute(ADDRESSES.format(sync=sync.sync), told | {"warnings": list(sync.quality.warnings)})
+    connection.execute(RELEASED.format(sync=sync.sync), told)
     connection.execute("drop table temp.ended_holds")

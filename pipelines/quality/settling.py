@@ -17,16 +17,15 @@ import pandas as pd
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from pipelines.landing import sql_text
-from pipelines.quality import syntax
-from pipelines.quality.typos import TYPO_DOMAINS, TYPO_SUFFIXES, intended_domain
+from pipelines.quality import doubts, syntax
+from pipelines.quality.typos import TYPO_DOMAINS, TYPO_SUFFIXES
 
 ROWS_PER_PAGE = 10_000
 BLANKS = "Blanks around the address were left out."
-TYPO = "The domain looks misspelt."
 
 # What can't be doubted: an atom of ASCII signs, labels of letters, digits and hyphens, an ending of letters. Anything
-# with two hyphens in a row (xn--), a reserved or misspelt domain, or a part that is too long is left to the library.
-# The domain is matched as written: lower() turns U+0130 into an i, which it is not, and U+212A into a k.
+# with two hyphens in a row (xn--), a reserved, misspelt or disposable domain, or a part that is too long is left to
+# the library. The domain is matched as written: lower() turns U+0130 into an i, which it is not, and U+212A into a k.
 _ATOM = r"[A-Za-z0-9_!#$%&'*+/=?^`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _LOCAL = rf"{_ATOM}(?:\.{_ATOM})*"
@@ -44,7 +43,9 @@ _IS_PLAIN_DOMAIN = f"""
     and not regexp_matches(domain, {sql_text(_RESERVED)})
     and not regexp_matches(domain, {sql_text(_MISSPELT)})
     and domain not in ({", ".join(map(sql_text, TYPO_DOMAINS))})
+    and domain not in (select domain from temp.disposable)
 """
+_IS_ROLE = f"lower(local) in ({', '.join(map(sql_text, sorted(doubts.ROLES)))})"
 
 
 def _parts(relation: str) -> str:
@@ -55,6 +56,7 @@ def _parts(relation: str) -> str:
     """
 
 
+_DETAIL = f"case rule when 'role_address' then {sql_text(doubts.ROLE)} when 'outer_blanks' then {sql_text(BLANKS)} end"
 _SETTLE_PLAIN = f"""
     insert into quality.addresses by name
     with parts as ({_parts("from temp.new_addresses where kind = 'plain'")})
@@ -62,22 +64,27 @@ _SETTLE_PLAIN = f"""
         address,
         local || '@' || domain as cleaned,
         lower(local) || '@' || domain as email_key,
-        'ok' as verdict,
-        case when address <> trimmed then 'outer_blanks' end as rule,
-        case when address <> trimmed then {sql_text(BLANKS)} end as detail,
-        case when address <> trimmed then cleaned end as suggestion,
+        case when {_IS_ROLE} then 'warning' else 'ok' end as verdict,
+        case when verdict = 'warning' then 'role_address' when address <> trimmed then 'outer_blanks' end as rule,
+        {_DETAIL} as detail,
+        case when rule = 'outer_blanks' then cleaned end as suggestion,
     from parts
 """
+_DISPOSABLE = "create or replace temp table disposable as select unnest(?::varchar[]) as domain"
 _LIST_DOMAINS = f"""
     create or replace temp table domains as
     with parts as ({_parts("from temp.new_addresses where kind = 'domain'")})
     select row_number() over () as number, written from (select distinct written from parts)
 """
-_ANSWERS = "create or replace temp table answers (written varchar, ascii varchar, longest bigint, intended varchar)"
+_ANSWERS = """
+    create or replace temp table answers (
+        written varchar, ascii varchar, longest bigint, doubt varchar, doubt_detail varchar, intended varchar
+    )
+"""
 _ANSWERED = f"""
     create or replace temp table answered as
     with parts as ({_parts("from temp.new_addresses where kind = 'domain'")})
-    select address, trimmed, local, ascii, intended
+    select address, trimmed, local, ascii, doubt, doubt_detail, intended
     from parts inner join temp.answers using (written)
     where length(local) + 1 + longest <= {syntax.MAX_LENGTH}
 """
@@ -87,10 +94,15 @@ _SETTLE_ANSWERED = f"""
         address,
         local || '@' || ascii as cleaned,
         lower(local) || '@' || ascii as email_key,
-        case when intended is null then 'ok' else 'warning' end as verdict,
-        case when intended is not null then 'typo_domain' when address <> trimmed then 'outer_blanks' end as rule,
-        case rule when 'typo_domain' then {sql_text(TYPO)} when 'outer_blanks' then {sql_text(BLANKS)} end as detail,
-        case rule when 'typo_domain' then local || '@' || intended when 'outer_blanks' then cleaned end as suggestion,
+        coalesce(
+            doubt,
+            case when {_IS_ROLE} then 'role_address' end,
+            case when address <> trimmed then 'outer_blanks' end
+        ) as rule,
+        case when rule is null or rule = 'outer_blanks' then 'ok' else 'warning' end as verdict,
+        coalesce(doubt_detail, {_DETAIL}) as detail,
+        case when doubt is not null then local || '@' || intended when rule = 'outer_blanks' then cleaned end
+            as suggestion,
     from temp.answered
 """
 _DOUBTFUL = """
@@ -101,7 +113,7 @@ _DOUBTFUL = """
         select address from (from temp.new_addresses where kind = 'domain') anti join temp.answered using (address)
     )
 """
-TABLES = ("new_addresses", "domains", "answers", "answered", "doubtful")
+TABLES = ("disposable", "new_addresses", "domains", "answers", "answered", "doubtful")
 
 
 def settle(connection: duckdb.DuckDBPyConnection, addresses_sql: str) -> Iterator[list[str]]:
@@ -109,6 +121,7 @@ def settle(connection: duckdb.DuckDBPyConnection, addresses_sql: str) -> Iterato
 
     Leaves temp.new_addresses with the new ones until `clean_up`.
     """
+    connection.execute(_DISPOSABLE, [sorted(doubts.DISPOSABLE_DOMAINS)])
     connection.execute(_sorted(addresses_sql))
     connection.execute(_SETTLE_PLAIN)
     connection.execute(_LIST_DOMAINS)
@@ -148,15 +161,22 @@ def clean_up(connection: duckdb.DuckDBPyConnection) -> None:
 def _answer(connection: duckdb.DuckDBPyConnection, domains: list[str]) -> None:
     """Ask the library about domains; those that it refuses have no answer, since what to say takes the whole text."""
     found = ((written, syntax.parsed_domain(written)) for written in domains)
-    answers = [(written, one.ascii, one.longest, intended_domain(one.ascii)) for written, one in found if one]
+    answers = [(written, *_told(one)) for written, one in found if one]
     if not answers:
         return
-    frame = pd.DataFrame(answers, columns=["written", "ascii", "longest", "intended"])
-    connection.register("page", frame.astype({"written": "str", "ascii": "str", "intended": "str"}))
+    frame = pd.DataFrame(answers, columns=["written", "ascii", "longest", "doubt", "doubt_detail", "intended"])
+    texts = ("written", "ascii", "doubt", "doubt_detail", "intended")
+    connection.register("page", frame.astype(dict.fromkeys(texts, "str")))
     try:
         connection.execute("insert into temp.answers by name select * from page")
     finally:
         connection.unregister("page")
+
+
+def _told(one: syntax.Domain) -> tuple[str, int, str | None, str | None, str | None]:
+    doubt = doubts.of_domain(one.ascii, one.spelled)
+    told = (doubt.rule, doubt.detail, doubt.domain) if doubt else (None, None, None)
+    return one.ascii, one.longest, *told
 
 
 def _pages(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> Iterator[list[str]]:

@@ -1,7 +1,7 @@
 """What an address is, by the strict library, and the one form under which Enlist knows it.
 
 Belongs here: cleaning what can't be wrong, parsing, `email_key`. Does not: saying why an address is refused
-(faults.py), warnings (typos.py), DuckDB (addresses.py).
+(faults.py), what is odd about a valid one (doubts.py), DuckDB (settling.py).
 
 The library's list of reserved names (SPECIAL_USE_DOMAIN_NAMES: local, test, invalid ...) is used as it is and never
 altered. It leaves out `example`, as RFC 6761 asks of applications, so the sample people need no exception.
@@ -24,10 +24,14 @@ _WITHOUT_ZERO_WIDTH = dict.fromkeys(map(ord, _ZERO_WIDTH))
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A valid address: the part before the @-sign as written (NFC), the domain in lower-case ASCII (IDNA)."""
+    """A valid address: the part before the @-sign as written (NFC), the domain in lower-case ASCII (IDNA).
+
+    `spelled` is the domain in the letters of its own script.
+    """
 
     local: str
     domain: str
+    spelled: str
 
     @property
     def address(self) -> str:
@@ -42,9 +46,13 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain that the library accepts: in lower-case ASCII, and the bytes of the longest form it is counted in."""
+    """A domain that the library accepts: in lower-case ASCII, and in the letters of its own script.
+
+    `longest` is the bytes of the longest form it is counted in.
+    """
 
     ascii: str
+    spelled: str
     longest: int
 
 
@@ -69,7 +77,7 @@ def parsed(text: str) -> Parsed | None:
     if found is None:
         return None
     # Not found.local_part: the library lower-cases info@ and its like, and an address goes out as it is written.
-    return Parsed(unicodedata.normalize("NFC", text.rpartition("@")[0]), found.ascii_domain)
+    return Parsed(unicodedata.normalize("NFC", text.rpartition("@")[0]), found.ascii_domain, found.domain)
 
 
 def parsed_domain(text: str) -> Domain | None:
@@ -85,7 +93,7 @@ def parsed_domain(text: str) -> Domain | None:
     if found is None:
         return None
     forms = (text, found.domain, found.ascii_domain)
-    return Domain(found.ascii_domain, max(len(form.encode()) for form in forms))
+    return Domain(found.ascii_domain, found.domain, max(len(form.encode()) for form in forms))
 
 
 def key_of_refused(text: str) -> str:

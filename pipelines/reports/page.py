@@ -189,7 +189,7 @@ def _addresses(figures: Figures) -> Section:
         f"{_count(figures.bad, 'record')} can't be mailed because the address is wrong or missing.",
         (
             "Every address is judged before anything is sent, by its form only: a right form is no promise that "
-            "somebody reads it. Look at it means that it can be mailed but looks misspelt.",
+            "somebody reads it. Look at it means that it is mailed all the same.",
             "Of each day the last plan counts, of the records that the CRM wants mailed.",
         ),
         (_bars("Wrong, missing and doubtful addresses by rule", [f"{day:%d %b}" for day in days], series),)

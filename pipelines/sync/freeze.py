@@ -44,10 +44,10 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
     """
     history.note_endings(connection, sync.sync)
     _renew_holds(connection, sync.sync)
-    _renew_bad_emails(connection, sync.sync)
+    _renew_bad_emails(connection, sync)
     holds = _grouped(connection, "reason", "plan.holds where sync = ?", [sync.sync])
     plan = freeze_rows(connection, home, sync, traits, DRAFT.format(sync=sync.sync), holds)
-    history.record(connection, sync.sync, plan.plan_id, plan.created_at)
+    history.record(connection, sync, plan.plan_id, plan.created_at)
     return plan
 
 
@@ -158,16 +158,18 @@ def _renew_holds(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
     connection.execute("drop table holds")
 
 
-def _renew_bad_emails(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
-    connection.execute("delete from quality.bad_emails where sync = ?", [sync])
+def _renew_bad_emails(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> None:
+    connection.execute("delete from quality.bad_emails where sync = ?", [sync.sync])
     connection.execute(
         f"""
         insert into quality.bad_emails by name
         select ? as sync, entity, contact_key, owner, address as email, verdict, rule, detail, suggestion
-        from sync_{sync}.map_records
-        where verdict <> 'ok' and eligibility in ('wanted', 'bad_address', 'missing_address')
+        from sync_{sync.sync}.map_records
+        where
+            eligibility in ('wanted', 'bad_address', 'missing_address')
+            and (verdict in ('wrong', 'missing') or verdict = 'warning' and list_contains(?, rule))
         """,
-        [sync],
+        [sync.sync, list(sync.quality.warnings)],
     )
 
 

@@ -33,7 +33,7 @@ def wanted() -> dict[str, set[str]]:
     for file, group in zip((*FILES, ADDRESSES), ("Alumner", "Studenter", "Kursdeltagare", "Adresser"), strict=True):
         for row in records[file]:
             verdict = judge(row["E-post"])
-            if verdict.verdict == "ok" and not row.get("Blockerad") and row["Avprenumererad"] == "Nej":
+            if verdict.is_mailable and not row.get("Blockerad") and row["Avprenumererad"] == "Nej":
                 found.setdefault(str(verdict.email_key), set()).add(group)
     return {email: groups for email, groups in found.items() if email not in no}
 
@@ -91,7 +91,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         blocked = next(
             row
             for row in mira_records()[FILES[0]]
-            if row["Blockerad"] and row["Avprenumererad"] == "Nej" and judge(row["E-post"]).verdict == "ok"
+            if row["Blockerad"] and row["Avprenumererad"] == "Nej" and judge(row["E-post"]).is_mailable
         )
         edit_selections(sample.root / "crm" / "mira", blocked["PersonID"], Blockerad="")
         sample.command("unblock", people[0], "--reason", "ringde och bad om det")

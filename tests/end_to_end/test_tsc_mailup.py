@@ -29,7 +29,7 @@ STRANGERS = {known.email for known in PAST.people if known.group == OVERWRITTEN 
 def chosen(file: str, is_wanted: Callable[[dict[str, Any]], bool]) -> set[str]:
     """Right addresses of the rows that the page's filter leaves."""
     verdicts = (judge(row["Email"]) for row in teamsystem_records()[file] if is_wanted(row))
-    return {str(verdict.email_key) for verdict in verdicts if verdict.verdict == "ok"}
+    return {str(verdict.email_key) for verdict in verdicts if verdict.is_mailable}
 
 
 @dataclass(frozen=True)

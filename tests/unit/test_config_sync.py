@@ -62,6 +62,7 @@ def test_the_defaults_are_those_of_the_key_table(tmp_path: Path) -> None:
         },
         "quality": {
             "max_bad_addresses": 0.1,
+            "warnings": ("typo_domain", "disposable_domain", "mixed_scripts", "role_address"),
             "max_null": {},
             "max_null_growth": 0.25,
             "allowed": {},

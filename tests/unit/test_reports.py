@@ -251,6 +251,20 @@ def test_addresses_by_rule_are_kept_of_every_plan(told: Told) -> None:
     assert (told.figures.checked, told.figures.usable, told.figures.bad) == (11, 9, 2)
 
 
+@pytest.mark.parametrize(("wanted", "listed"), [(("role_address",), ["info@b.example"]), ((), [])])
+def test_a_warning_is_told_where_the_sync_wants_it_and_mailed_in_any_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: tuple[str, ...], listed: list[str]
+) -> None:
+    world = World(monkeypatch, tmp_path, quality={"warnings": list(wanted)})
+    world.want(person("info"), person("typo", Email="typo@gmial.com"))
+    plan = frozen(world)
+    assert plan.counts == ({"op": "add", "reason": "new", "count": 2},)
+    assert [row["email"] for row in rows(world.database, "select email from quality.bad_emails")] == listed
+    verdicts = {row["verdict"]: row["records"] for row in rows(world.database, "from quality.history")}
+    assert (verdicts.get("warning", 0), verdicts["ok"]) == (len(listed), 2 - len(listed))
+    world.database.close()
+
+
 def test_an_undo_plan_changes_nothing_of_that(told: Told) -> None:
     plan_ids = {row["plan_id"] for row in rows(told.world.database, "select plan_id from quality.history")}
     assert plan_ids == {told.first.plan_id, told.second.plan_id}

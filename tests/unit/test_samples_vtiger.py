@@ -88,7 +88,7 @@ def test_addresses_are_as_dirty_as_promised(records: Records, module: str) -> No
     judged = Counter(judge(row[FIRST[module]]).verdict for row in rows)
     assert (judged["missing"] + judged["wrong"]) / len(rows) == pytest.approx(0.05, abs=0.015)
     assert judged["missing"] > judged["wrong"] > 0 == judged["warning"]
-    assert all(judge(row[SECOND[module]]).verdict in ("ok", "missing") for row in rows)
+    assert all(judge(row[SECOND[module]]).verdict != "wrong" for row in rows)
 
 
 def test_fields_that_vtiger_demands_are_never_empty(records: Records) -> None:

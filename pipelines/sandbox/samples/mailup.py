@@ -99,7 +99,7 @@ def _good(
 ) -> list[str]:
     """Addresses that are right as they are written, of records that the sync wants."""
     wanted = [record for record in records if is_wanted(record) and not _objects(record)]
-    return [str(one[column]) for one in wanted if judge(one[column]) and _is_plain(one[column])]
+    return [str(one[column]) for one in wanted if _is_plain(one[column])]
 
 
 def _objects(record: Mapping[str, Any]) -> bool:
@@ -108,4 +108,4 @@ def _objects(record: Mapping[str, Any]) -> bool:
 
 def _is_plain(address: str | None) -> bool:
     verdict = judge(address)
-    return verdict.verdict == "ok" and verdict.rule is None and verdict.email_key == address
+    return verdict.is_mailable and verdict.cleaned == address == verdict.email_key

@@ -171,7 +171,7 @@ class _Records:
 
     def _share_mailboxes(self, leads: list[Record], contacts: list[Record]) -> None:
         """Some leads became contacts and stayed behind; every second of these said no as a lead."""
-        good = [contact for contact in contacts if judge(contact["email"]).verdict == "ok"]
+        good = [contact for contact in contacts if judge(contact["email"]).is_mailable]
         chosen = self._chance.dice.sample(leads, min(round(len(leads) * 0.04), len(good)))
         for place, lead in enumerate(chosen):
             contact = good[(place * 3 + 1) % len(good)]
