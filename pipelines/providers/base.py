@@ -133,7 +133,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Changes that travel together: one call, or a few that belong together. `calls` is how many are expected."""
+    """Changes that travel together: one call, or a few that belong together. `calls` is how many are expected.
+
+    `op` is the op of all of them, but for those that travel along (see `Traits`).
+    """
 
     op: Op
     changes: tuple[Change, ...]
@@ -264,7 +267,8 @@ class Traits:
     `batched` are the ops that travel `max_batch` to a call; the others cost a call each. `seconds_per_call` is what
     a call usually takes, for the minutes that a plan predicts. What batches cost beyond that: up to `few` changes of an
     op go one by one all the same, a batch takes `calls_per_batch`, and after the batches of an op the members are read
-    back `read_back_page` to a call. `by_label` are the ops whose batches are of one tag or group each.
+    back `read_back_page` to a call. `by_label` are the ops whose batches are of one tag or group each. `along` are
+    pairs of ops: of members who are added as subscribed, changes of the second may travel in batches of the first.
     `max_groups` is how many an audience may have, `max_value_length` the UTF-16 units after which any value is cut.
     `makes_fields`: merge fields can be made through the API. `corrects_totals`: a campaign's totals that shrink are
     put right, where other providers have forgotten some of what happened.
@@ -282,6 +286,7 @@ class Traits:
     calls_per_batch: int = 1
     read_back_page: int | None = None
     by_label: frozenset[Op] = frozenset({"tag", "untag"})
+    along: Mapping[Op, Op] = field(default_factory=dict)
     max_groups: int | None = None
     max_value_length: int | None = None
     makes_fields: bool = True
@@ -291,6 +296,10 @@ class Traits:
         """How many calls `count` changes of an op (and label) usually take in an audience of so many members."""
         if op not in self.batched or count <= self.few.get(op, 0):
             return count
+        return self.calls_of_batches(count, members=members)
+
+    def calls_of_batches(self, count: int, *, members: int) -> int:
+        """How many calls it takes to send so many changes in batches, and to read back so many members after them."""
         read_back = -(-members // self.read_back_page) if self.read_back_page else 0
         return -(-count // self.max_batch) * self.calls_per_batch + read_back
 
@@ -367,7 +376,11 @@ class Provider(ABC):
 
     @abstractmethod
     def batches(self, audience_id: str, changes: Iterable[Change]) -> Iterator[Batch]:
-        """Cut changes of one op into the fewest batches; sends nothing."""
+        """Cut changes of one op into the fewest batches; sends nothing.
+
+        Behind them there may be changes of the op that travels along, of the same people. Those that can't are left
+        out, and are cut with others of their op later.
+        """
 
     @abstractmethod
     def send(self, audience_id: str, batch: Batch) -> Sequence[Outcome]:

@@ -264,27 +264,56 @@ def _calls(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str, trait
         connection,
         """
         with changes as (select *, coalesce(before, '{}') as had from plan.changes where plan_id = $plan_id),
+        -- Changes that travel along with those of another op, and those that carry them.
+        along as (
+            select carriers.change_id as carrier, along.change_id as carried
+            from (select unnest(cast($along as varchar[][])) as pair) as pairs
+            inner join changes as carriers on carriers.op = pair[1]
+            inner join changes as along on along.op = pair[2] and along.email_key = carriers.email_key
+            where json_extract_string(carriers.after, '$.status') = 'subscribed'
+        ),
+        ways as (
+            select *, case
+                when op = 'add' and before is not null then 'singly'
+                when change_id in (select carrier from along) then 'carrier'
+                when change_id in (select carried from along) then 'along'
+                else 'batched'
+            end as way,
+            from changes
+        ),
         labels as (
-            select op, unnest(from_json(coalesce(
+            select op, way, unnest(from_json(coalesce(
                 json_extract(case when op in ('tag', 'join') then after else had end, '$.tags'),
                 json_extract(case when op in ('tag', 'join') then after else had end, '$.groups')
             ), '["VARCHAR"]')) as name, from_json(coalesce(
                 json_extract(case when op in ('tag', 'join') then had else after end, '$.tags'),
                 json_extract(case when op in ('tag', 'join') then had else after end, '$.groups')
             ), '["VARCHAR"]') as others
-            from changes where list_contains($by_label, op)
+            from ways where list_contains($by_label, op)
         )
-        select op, name, count(*) as count, false as is_single
+        select op, name, way = 'along' as is_along, count(*) as count, 0 as singly, 0 as carriers
         from labels where not list_contains(others, name) group by all
         union all
-        select op, null, count(*), op = 'add' and before is not null
-        from changes where not list_contains($by_label, op) group by op, op = 'add' and before is not null
+        select
+            op, null, false, count(*) filter (way in ('batched', 'along')), count(*) filter (way = 'singly'),
+            count(*) filter (way = 'carrier')
+        from ways where not list_contains($by_label, op) group by op
         """,
-        {"plan_id": plan_id, "by_label": sorted(traits.by_label)},
+        {
+            "plan_id": plan_id,
+            "by_label": sorted(traits.by_label),
+            "along": [list(pair) for pair in traits.along.items()],
+        },
     )
     calls = 0
     for row in counted:
-        number, op = int(str(row["count"])), cast("Op", row["op"])
-        members = number if op in traits.by_label else present + number
-        calls += number if row["is_single"] else traits.calls_for(op, number, members=members)
+        number, carriers, op = int(str(row["count"])), int(str(row["carriers"])), cast("Op", row["op"])
+        members = number if op in traits.by_label else present + number + carriers
+        calls += int(str(row["singly"]))
+        if row["is_along"]:
+            calls += min(number, traits.calls_of_batches(number, members=members))
+        elif carriers:
+            calls += traits.calls_of_batches(number, members=members)
+        else:
+            calls += traits.calls_for(op, number, members=members)
     return calls

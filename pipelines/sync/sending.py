@@ -8,11 +8,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from pipelines import progress
 from pipelines.ledger.journal import Journal
-from pipelines.providers.base import Batch, Change, Outcome, Provider
+from pipelines.providers.base import Batch, Change, Op, Outcome, Provider
 from pipelines.providers.secrets import conceal_fields
 from pipelines.sync import plans
 from pipelines.sync.plans import Plan
@@ -97,8 +97,8 @@ class Sender:
     def send(self, todo: Sequence[Row]) -> None:
         """Send the rows, op by op in their order."""
         progress.advance("changes", 0, len(todo))  # who asked to stop before the first batch is heard before it
-        for _, group in plans.by_op(todo):
-            self._send_op(group, len(todo))
+        for op, group in plans.by_op(todo):
+            self._send_op(group, self._along(op, group, todo), len(todo))
 
     def leave(self, left: Sequence[Row], code: str, detail: str) -> None:
         """Write down that rows are not sent, and why."""
@@ -113,15 +113,28 @@ class Sender:
         """Rows that were neither sent nor left."""
         return [row for row in todo if row["change_id"] not in self._done]
 
-    def _send_op(self, group: Sequence[Row], total: int) -> None:
-        waiting = [row for row in group if row["op"] not in CARRIERS and row["email_key"] in self._not_taken]
-        if waiting:
-            self.leave(waiting, "member_not_taken", "the provider did not take the member")
-            self.result.dependent += len(waiting)
-        todo = {row["change_id"]: row for row in self.unsent(group)}
+    def _along(self, op: str, group: Sequence[Row], todo: Sequence[Row]) -> list[Row]:
+        """Rows of another op that may travel with the group's: they are of the same people."""
+        other = self._provider.traits.along.get(cast("Op", op))
+        people = {row["email_key"] for row in group} if other else set()
+        return [row for row in todo if row["op"] == other and row["email_key"] in people]
+
+    def _send_op(self, group: Sequence[Row], along: Sequence[Row], total: int) -> None:
+        self._leave_dependent(self.unsent(group))
+        todo = {row["change_id"]: row for row in self.unsent([*group, *along])}
         for batch in self._provider.batches(self._plan.audience_id, self._changes(todo.values())):
             self._send_batch(batch, [todo[change.change_id] for change in batch.changes])
             progress.advance("changes", len(self._done), total)
+
+    def _leave_dependent(self, rows: Sequence[Row]) -> None:
+        """Leave those of members whom the provider did not take."""
+        waiting = [row for row in rows if self._is_dependent(row)]
+        if waiting:
+            self.leave(waiting, "member_not_taken", "the provider did not take the member")
+            self.result.dependent += len(waiting)
+
+    def _is_dependent(self, row: Row) -> bool:
+        return row["op"] not in CARRIERS and row["email_key"] in self._not_taken
 
     def _send_batch(self, batch: Batch, rows: Sequence[Row]) -> None:
         moved = self._watch(rows) if batch.op in LEAVERS and not self._is_first else {}
@@ -139,13 +152,17 @@ class Sender:
 
     def _take(self, rows: Sequence[Row], batch: Batch, outcomes: Sequence[Outcome]) -> None:
         answers = [self._conceal(change, outcome) for change, outcome in zip(batch.changes, outcomes, strict=True)]
-        self.journal.outcomes(answers)
-        for row, answer in zip(rows, answers, strict=True):
+        answered = list(zip(rows, answers, strict=True))
+        for row, answer in answered:
+            if row["op"] in CARRIERS and answer.outcome != "applied":
+                self._not_taken.add(row["email_key"])
+        told = [(row, answer) for row, answer in answered if not self._is_dependent(row)]
+        self.journal.outcomes([answer for _, answer in told])
+        for row, answer in told:
             self.result.count(row["op"], answer.outcome, answer.code)
             if answer.outcome == "applied":
                 self.applied.append(Applied(row, _told(row, answer), answer.provider_id, answer.is_seen))
-            elif row["op"] in CARRIERS:
-                self._not_taken.add(row["email_key"])
+        self._leave_dependent(rows)  # what travelled along: the last line of the journal counts
 
     def correct(self, corrections: Sequence[Correction]) -> None:
         """Write down what the audience shows otherwise than its answers said."""

@@ -5,7 +5,7 @@ Belongs here: that push, and the table. Does not: planning and the home (tests/c
 The provider is the simulator with MailUp's own limits: five calls a second of each method, imports of a second and a
 half for 1,000 rows, one after the other. The connection has its defaults. Bare minimum: everybody is imported into
 their one group, which subscribes them too, and each import is looked at once; nothing is read back, so that nobody
-would know who was not kept.
+would know who was not kept. The push writes a little more: it makes the groups first, and imports one firm besides.
 """
 
 import math

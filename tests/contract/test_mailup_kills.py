@@ -16,8 +16,10 @@ from push_kills import PUSHES, at_each, changing_calls, kill_at
 PEOPLE = Person.some(
     **{"same": 1, "changed": 52, "emptied": 1, "entering": 1, "parting": 1, "closing": 51, "objecting": 2, "coming": 52}
 )
-# Calls that change something, of the push that nothing happens to: a group, four imports, and one of each single call.
-CALLS = {"POST": 6, "DELETE": 3, "PUT": 1}
+# Calls that change something, of the push that nothing happens to: a group, an import of fields, two into groups, and
+# one of each single call.
+CALLS = {"POST": 5, "DELETE": 3, "PUT": 1}
+INTO_LEAD = 3  # of those POST
 RATE = 20
 
 
@@ -46,6 +48,21 @@ def test_a_push_killed_at_a_call_is_finished_by_the_next_run(stage: Stage, metho
     assert stage.world.run("next").outcomes["failed"] == 0
     assert_as_wanted(stage)
     assert_remembered(stage)
+
+
+def test_groups_that_a_killed_push_had_filled_are_known_as_ours(stage: Stage) -> None:
+    """Killed while newcomers enter the first of their groups: who leaves the CRM before the next run leaves it too."""
+    kill_at(stage.mailup, push_home, stage.world.home.root, "POST", INTO_LEAD)
+    coming = [person for person in PEOPLE if person.role == "coming"]
+    documents = stage.documents()
+    assert {tuple(documents[person.last_address]["groups"]) for person in coming[1:]} == {("Lead",)}
+    columns = {person: person.roles[person.role].after for person in PEOPLE}
+    stage.world.write_crm(columns | {person: {**(columns[person] or {}), "Flag": "Nee"} for person in coming})
+    plan = stage.world.plan(reads_crm=True)
+    assert {"op": "leave", "reason": "no_match", "count": len(coming) - 1} in plan.counts
+    with stage.world.provider() as provider:
+        stage.world.push(provider, "next")
+    assert not any(stage.documents()[person.last_address]["groups"] for person in coming)
 
 
 def test_two_processes_that_push_at_once_stay_within_the_rate_of_each_method(mailup: MailupWorld) -> None:

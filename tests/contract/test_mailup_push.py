@@ -4,16 +4,23 @@ Belongs here: plans made from a CRM and pushed to the simulator, nothing going w
 (test_mailup_faults.py), the provider alone (test_mailup_provider.py).
 """
 
+import signal
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mailup_push_world import IN_NO_TIME, SYNC, Person, PushWorld, lay_out
+from mailup_world import before_calls
 from push_world import Columns
 
+from pipelines.config.connections import MailupConnection
+from pipelines.defs.stopping import stoppable
+from pipelines.errors import Interrupted
 from pipelines.providers.base import Batch, Outcome
 from pipelines.providers.mailup.provider import MailupProvider
+from pipelines.sandbox.http import Call
 from pipelines.sandbox.mailup.simulator import Mailup
 from pipelines.sync.audience import load_audience
 from pipelines.sync.sending import Result
@@ -21,21 +28,35 @@ from pipelines.sync.sending import Result
 ANN, BEN, CAS = (Person("same", number) for number in range(3))
 FIRMS = (("info@firma.example", "Firma"), ("sede@firma.example", "Sede di Firma"))
 CROWD: dict[Person, Columns | None] = {Person("same", number): {} for number in range(60)}
+LIST_IMPORT, GROUP_IMPORT = "/Console/List/{id_list}/Recipients", "/Console/Group/{id_group}/Recipients"
 HERE: Columns = {}
 GONE: Columns = {"Flag": "Nee"}
+
+
+class SmallImports(PushWorld):
+    """The same home with imports of ten people, so that a batch is of a hundred."""
+
+    def settings(self) -> MailupConnection:
+        return super().settings().model_copy(update={"import_chunk": 10})
 
 
 class Home:
     """A home with one sync to a fresh list."""
 
-    def __init__(self, root: Path, mailup: Mailup) -> None:
+    def __init__(self, root: Path, mailup: Mailup, kind: type[PushWorld] = PushWorld) -> None:
         mailup.turn(**IN_NO_TIME)
         self.mailup = mailup
         lay_out(root, mailup.url.removesuffix("/mailup"), f"{SYNC}on_exit: {{do: move_to, group: esclusi}}\n")
-        self.world = PushWorld(root)
+        self.world = kind(root)
         self._runs = 0
 
-    def run(self, people: dict[Person, Columns | None], kind: "type[Watched] | None" = None, **hooks: Any) -> Result:
+    def run(
+        self,
+        people: dict[Person, Columns | None],
+        kind: "type[Watched] | None" = None,
+        limit: int | None = None,
+        **hooks: Any,
+    ) -> Result:
         """Plan and push with the CRM like this."""
         self.world.write_crm(people, FIRMS)
         self.world.plan(reads_crm=True)
@@ -43,7 +64,7 @@ class Home:
         with self.world.provider_of(kind or MailupProvider) as provider:
             for name, hook in hooks.items():
                 setattr(provider, name, hook)
-            result = self.world.push(provider, f"run-{self._runs}")
+            result = self.world.push(provider, f"run-{self._runs}", limit=limit)
             self.calls_after_sending = provider.calls - getattr(provider, "calls_sent", 0)
         return result
 
@@ -54,6 +75,18 @@ class Home:
             for group in one["groups"] if "postaprivata" not in one["email"] else ():
                 found.setdefault(group, set()).add(one["email"].partition("@")[0])
         return {name: people for name, people in found.items() if name != "Aggiunti a mano"}
+
+    def written(self) -> dict[tuple[str, str, str | None], int]:
+        """How many changes of the last run ended how: by op, outcome and code."""
+        query = "select op, outcome, code, count(*) from ledger.pushes where run_id = ? group by all"
+        with self.world.warehouse.open() as connection:
+            found = connection.execute(query, [f"run-{self._runs}"]).fetchall()
+        return {(op, outcome, code): count for op, outcome, code, count in found}
+
+    def imports(self) -> Counter[str]:
+        """How often was imported so far, by the route."""
+        calls = self.mailup.stats()["calls"]
+        return Counter({route: calls.get(f"POST {route}", 0) for route in (LIST_IMPORT, GROUP_IMPORT)})
 
     def group_names(self) -> list[str]:
         with self.world.provider() as provider:
@@ -151,3 +184,59 @@ def test_what_was_not_kept_of_them_is_said(home: Home) -> None:
 
     result = home.run({**CROWD, ANN: GONE}, Watched, after=put_back)
     assert result.by_op["leave", "refused"] == 1 and result.refusals == {"not_kept": 1}
+
+
+def test_joins_of_newcomers_travel_along_in_as_many_imports_as_there_are_groups(home: Home) -> None:
+    """A12; only the two firms, each of a group of its own, are imported into the list."""
+    red = {person: {"Groups": "Red"} if person.number % 2 else HERE for person in CROWD}
+    result = home.run(red)
+    assert dict(result.by_op) == {("add", "applied"): 62, ("join", "applied"): 62}
+    assert home.imports() == {LIST_IMPORT: 1, GROUP_IMPORT: 2}
+    assert (len(home.groups()["Lead"]), len(home.groups()["Red"])) == (60, 30)
+    assert home.run(red).outcomes.total() == 0
+    home.run(CROWD)
+    assert "Red" not in home.groups(), "they are known as ours"
+
+
+def test_a_canary_takes_its_groups_along_and_the_rest_follows(home: Home) -> None:
+    assert dict(home.run(CROWD, limit=10).by_op) == {("add", "applied"): 10, ("join", "applied"): 10}
+    assert sum(len(people) for people in home.groups().values()) == 10
+    home.run(CROWD)
+    assert len(home.groups()["Lead"]) == 60
+
+
+def test_joins_of_somebody_who_was_not_taken_are_left_though_they_had_travelled(home: Home) -> None:
+    """E11: the journal has them as sent and then as left, and the first push is done all the same."""
+
+    def say_no(call: Call) -> None:
+        address, list_id = ANN.last_address, home.mailup.list_id
+        if (call.method, call.route) == ("POST", GROUP_IMPORT) and not home.mailup.recipient(list_id, address):
+            home.mailup.act(list_id, address, "add_by_hand")
+            home.mailup.act(list_id, address, "opt_out")
+
+    with before_calls(home.mailup, say_no):
+        result = home.run(CROWD)
+    assert (result.refusals, result.outcomes["left"], result.dependent) == ({"opted_out": 1}, 1, 1)
+    assert home.written() == {
+        ("add", "applied", None): 61,
+        ("add", "refused", "opted_out"): 1,
+        ("join", "applied", None): 61,
+        ("join", "left", "member_not_taken"): 1,
+    }
+    with home.world.warehouse.open() as connection:
+        assert connection.execute("select status from plan.plans").fetchall() == [("applied",)]
+    assert len(home.groups()["Lead"]) == 59
+    assert home.run(CROWD).outcomes.total() == 0
+    assert home.mailup.resubscribed() == []
+
+
+def test_a_push_told_to_stop_ends_at_the_border_of_a_batch_with_its_groups(
+    mailup_simulator: Mailup, tmp_path: Path
+) -> None:
+    home = Home(tmp_path, mailup_simulator, SmallImports)
+    many: dict[Person, Columns | None] = {Person("same", number): HERE for number in range(150)}
+    with stoppable(), pytest.raises(Interrupted):
+        home.run(many, Watched, after=lambda batch: signal.raise_signal(signal.SIGINT))
+    assert {name: len(found) for name, found in home.groups().items()} == {"Azienda": 1, "Lead": 100}
+    home.run(many)
+    assert len(home.groups()["Lead"]) == 150

@@ -372,14 +372,21 @@ def test_predicted_calls_know_what_travels_together(make: Make) -> None:
 
 
 def test_calls_predicted_for_mailup_know_imports_their_reading_back_and_single_calls(make: Make) -> None:
-    """A12: an import answers with counts only, so that what it left is read back, 100 members to a call."""
+    """A12: an import answers with counts only, so that what it left is read back, 100 members to a call.
+
+    Newcomers with a group are imported into it alone. A few of them, or members who were there, enter it one by one.
+    """
     world = make()
-    world.want(*(person(f"p{number}", Groups="News;Art" if number < 40 else "News") for number in range(1001)))
+    world.want(*(person(f"m{number}") for number in range(40)))
+    pushed(world)
+    world.want(*(person(f"m{number}", Groups="Art") for number in range(40)))
+    world.want(*(person(f"p{number}", Groups="News;Art" if number < 3 else "News") for number in range(1001)))
+    world.want(*(person(f"q{number}") for number in range(59)))
     world.plan()
     plan = freeze(world.database, world.home, world.sync, MAILUP)
-    imports, pages = 2, 11
-    adds = news = imports * MAILUP.calls_per_batch + pages
-    assert plan.calls == adds + news + 40
+    into_list, read_back = MAILUP.calls_per_batch, -(-(40 + 1001 + 59) // 100)
+    into_news = 2 * MAILUP.calls_per_batch + -(-1001 // 100)
+    assert plan.calls == into_list + read_back + into_news + 40 + 3
     assert plan.seconds == pytest.approx(plan.calls * MAILUP.seconds_per_call)
 
 

@@ -1,5 +1,7 @@
 """MailUp's words, numbers and pages as pure functions."""
 
+from collections import Counter
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.providers.base import Change, Op
-from pipelines.providers.mailup.batching import FEW, TRAITS, clears, cut, groups_of
+from pipelines.providers.mailup.batching import CALLS_PER_IMPORT, FEW, TRAITS, clears, cut, groups_of
 from pipelines.providers.mailup.paging import next_window
 from pipelines.providers.mailup.refusals import IN_THE_WAY, REFUSALS
 from pipelines.providers.mailup.values import CAUSES, UNKNOWN_CAUSE, cause, fitted, masked, utc
@@ -106,6 +108,45 @@ def test_batches_hold_every_change_once_in_as_many_calls_as_the_plan_says(op: Op
     batches = list(cut(rows, size=1000, empties=never))
     assert [row for batch in batches for row in batch.changes] == rows
     assert sum(batch.calls for batch in batches) == TRAITS.calls_for(op, count)
+
+
+def newcomers(groups: Mapping[int, tuple[str, ...]]) -> list[Change]:
+    """An add of each person by their number, then the joins of those who have groups."""
+    return [
+        *(change("add", number, None, {"status": "subscribed"}) for number in groups),
+        *(change("join", number, None, {"groups": list(keys)}) for number, keys in groups.items() if keys),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "calls"),
+    [
+        ([("A",)] * 2001, 3 * CALLS_PER_IMPORT),
+        ([("A", "B")] * 1000 + [("B",)] * 1000 + [()] * 10, (1 + 2 + 1) * CALLS_PER_IMPORT),
+        ([("A",)] * 100 + [("A", "B")] * 3, CALLS_PER_IMPORT + 3),
+        ([("A",), ("B",)], CALLS_PER_IMPORT + 2),
+        ([("A", "B"), ("B",)], CALLS_PER_IMPORT + 1),
+    ],
+)
+def test_newcomers_cost_an_import_for_each_group_and_one_into_the_list_where_somebody_has_none(
+    keys: list[tuple[str, ...]], calls: int
+) -> None:
+    rows = newcomers(dict(enumerate(keys)))
+    (batch,) = cut(rows, size=1000, empties=never)
+    assert (batch.op, batch.calls) == ("add", calls)
+    assert {row.change_id for row in batch.changes} == {row.change_id for row in rows}
+
+
+def test_a_batch_of_newcomers_fills_its_imports_and_holds_no_more_than_twice_as_many_rows() -> None:
+    """A push that is told to stop ends at the border of a batch."""
+    (whole, rest) = cut(newcomers(dict.fromkeys(range(15_000), ("A",))), size=1000, empties=never)
+    assert (len(whole.changes), len(rest.changes)) == (2 * 10_000, 2 * 5000)
+    scattered = {number: tuple(f"G{number % step}" for step in (31, 37, 41)) for number in range(20_000)}
+    batches = list(cut(newcomers(scattered), size=1000, empties=never))
+    in_imports = [sum(len(groups_of(row)) for row in batch.changes if row.op == "join") for batch in batches]
+    assert all(10_000 <= rows < 20_000 + 3 for rows in in_imports[:-1])
+    people = [row.email_key for batch in batches for row in batch.changes]
+    assert Counter(people) == {f"p{number}@people.example": 2 for number in scattered}
 
 
 def test_reading_back_is_in_what_the_plan_says() -> None:

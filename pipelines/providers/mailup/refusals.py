@@ -5,7 +5,7 @@ Belongs here: codes, remedies, outcomes of refusals. Does not: finding out (sett
 An import answers with counts only, so most of these codes are not MailUp's words but what reading back showed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.providers.base import Change, Outcome, Refusal, Status
@@ -75,6 +75,16 @@ def seen(change: Change, provider_id: str | None = None, kept: Mapping[str, str]
     """The outcome of a change that was read back; `kept` are the fields that MailUp holds now."""
     found = {"fields": dict(kept)} if kept else None
     return replace(applied(change, provider_id), kept=found, is_seen=True)
+
+
+def worst(changes: Sequence[Change], parts: Sequence[Mapping[str, Outcome]]) -> dict[str, Outcome]:
+    """One outcome for each change: of several groups the one that went wrong, else the one that nobody has seen yet."""
+    outcomes = {}
+    for change in changes:
+        found = [part[change.change_id] for part in parts if change.change_id in part]
+        whole = min(found, key=lambda one: one.is_seen, default=applied(change))
+        outcomes[change.change_id] = next((one for one in found if one.outcome != "applied"), whole)
+    return outcomes
 
 
 def of_answer(error: RefusedError) -> Reason:

@@ -6,13 +6,13 @@ Newcomers are read first, and reading ends when all that the imports call valid 
 in the list's roster, which knows those who had said no. Who is not there either was not kept, and why nobody knows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from pipelines.providers.base import Change, Member, Outcome
 from pipelines.providers.mailup.client import Client
 from pipelines.providers.mailup.paging import Listing, read
-from pipelines.providers.mailup.reading import STATUS_LISTS, Reading
+from pipelines.providers.mailup.reading import STATUS_LISTS, Reading, group_people_path
 from pipelines.providers.mailup.refusals import Reason, of_status, refused, seen
 from pipelines.providers.mailup.roster import Consent, ascending, descending, list_path, person_id
 from pipelines.providers.mailup.singles import Singles
@@ -76,14 +76,24 @@ class Settling:
     def joins(self, audience_id: str, key: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         """Outcomes of an import into one group."""
         roster = self._reading.rosters.of(audience_id)
-        present = self._reading.people_of(self._reading.group_ids(audience_id)[key])
+        people = [roster.find(change.provider_id, change.email) for change in changes]
+        group_id = self._reading.group_ids(audience_id)[key]
+        present = self._in_group(group_id, {one.provider_id for one in people if one})
         outcomes = {}
-        for change in changes:
-            one = roster.find(change.provider_id, change.email)
+        for change, one in zip(changes, people, strict=True):
             is_in = one is not None and (one.provider_id in present or self._is_in(audience_id, one, key))
             reason = Reason("not_kept", f"not in the group {key} after the import")
             outcomes[change.change_id] = seen(change, one.provider_id) if one and is_in else refused(change, reason)
         return outcomes
+
+    def _in_group(self, group_id: str, wanted: Set[str]) -> Set[str]:
+        """The ids of those wanted who are in a group; ends when all were met."""
+        found: set[str] = set()
+        for page in read(self._client, Listing(group_people_path(group_id), person_id, self._newest_first)):
+            found.update(wanted & {person_id(item) for item in page})
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _is_in(self, audience_id: str, one: Consent, key: str) -> bool:
         # Whether a group lists those who are unsubscribed is not documented: their own page is asked.

@@ -1,8 +1,8 @@
 """Changes sent to MailUp; every change comes back with exactly one outcome.
 
-Belongs here: what is refused before anything is sent, the rows of imports, which way a batch goes. Does not: which
-changes travel together (batching.py), calls for one person (singles.py), what became of imports (settling.py), who
-gets mail (the plan).
+Belongs here: what is refused before anything is sent, which way a batch goes. Does not: which changes travel together
+(batching.py), rows (batch_imports.py), newcomers and their groups (newcomers.py), calls for one person (singles.py),
+what became of imports (settling.py), who gets mail (the plan).
 
 A plain import subscribes whoever is not in the list, and leaves those who said no alone. So adds are the only ones that
 may name somebody new: everybody else is looked up in the roster first, and left out of the import where they are gone.
@@ -11,24 +11,23 @@ subscribe them. They go one by one.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import partial
+from typing import TYPE_CHECKING
 
-from pipelines.errors import ProviderError
 from pipelines.providers.base import Batch, Change, Op, Outcome
-from pipelines.providers.http import RefusedError
-from pipelines.providers.mailup.batching import FEW, by_group, goes_singly, groups_of
-from pipelines.providers.mailup.client import CONSOLE, Client
-from pipelines.providers.mailup.fields import NAME, Fields
-from pipelines.providers.mailup.imports import Counted, Imports
-from pipelines.providers.mailup.reading import Reading
-from pipelines.providers.mailup.refusals import Reason, applied, failed, of_answer, of_status, refused, seen
+from pipelines.providers.mailup.batch_imports import BatchImports
+from pipelines.providers.mailup.batching import FEW, by_group, goes_singly, groups_of, only
+from pipelines.providers.mailup.client import Client
+from pipelines.providers.mailup.fields import Fields
+from pipelines.providers.mailup.imports import Imports
+from pipelines.providers.mailup.newcomers import Newcomers
+from pipelines.providers.mailup.reading import Reading, group_people_path
+from pipelines.providers.mailup.refusals import Reason, applied, of_status, refused, seen, worst
 from pipelines.providers.mailup.roster import Consent, list_path
 from pipelines.providers.mailup.settling import Settling
 from pipelines.providers.mailup.singles import Singles
 from pipelines.providers.mailup.values import same
-from pipelines.providers.rows import chunks, is_of_row, raise_if_nothing_answered, split
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailupConnection
@@ -41,7 +40,7 @@ IMPOSSIBLE: Mapping[Op, str] = {
     "delete": "not_erased",
 }
 
-Result = Counted | ProviderError
+Settle = Callable[[Sequence[Change]], dict[str, Outcome]]
 
 
 class Writing:
@@ -55,6 +54,7 @@ class Writing:
         self._imports = Imports(client, connection)
         self._singles = Singles(client, reading, fields)
         self._settling = Settling(client, reading, self._singles, connection)
+        self._newcomers = Newcomers(reading, self._settling, self._singles, self._begin)
 
     def send(self, audience_id: str, batch: Batch) -> list[Outcome]:
         """Outcomes in the order of the changes; see `Provider.send`."""
@@ -90,22 +90,29 @@ class Writing:
         # Whoever is asked to confirm gets a mail: nobody may who said no a minute ago.
         is_asking = any(change.after.get("status") == "pending" for change in batch.changes)
         roster = rosters.read(audience_id) if is_asking else rosters.of(audience_id)
-        known = self._reading.group_ids(audience_id) if batch.op in ("join", "leave") else {}
+        unknown = self._unknown_groups(audience_id, batch)
+        coming: set[str] = set()  # adds come before the joins that travel along
         for change in batch.changes:
             one = roster.find(change.provider_id, change.email)
-            if reason := self._why_not(audience_id, change, one, known):
+            is_there = change.email_key in coming if batch.op == "add" else one is not None
+            if change.op != "add" and not is_there:
+                yield change, refused(change, Reason("not_found"))
+            elif reason := self._why_not(audience_id, change, one, unknown):
                 yield change, refused(change, reason, one.provider_id if one else None)
+            elif change.op == "add":
+                coming.add(change.email_key)
 
-    def _why_not(
-        self, audience_id: str, change: Change, one: Consent | None, known: Mapping[str, str]
-    ) -> Reason | None:
+    def _unknown_groups(self, audience_id: str, batch: Batch) -> Set[str]:
+        """The groups that joins and leaves name and that the list does not have."""
+        named = {key for change in batch.changes if change.op in ("join", "leave") for key in groups_of(change)}
+        return named - self._reading.group_ids(audience_id).keys() if named else named
+
+    def _why_not(self, audience_id: str, change: Change, one: Consent | None, unknown: Set[str]) -> Reason | None:
         if change.op == "add":
             return self._why_not_add(audience_id, change, one)
-        if one is None:
-            return Reason("not_found")
-        if change.op == "unsubscribe" and one.status == "bounced":
+        if change.op == "unsubscribe" and one and one.status == "bounced":
             return Reason("bounced")  # a bounce is never overwritten (F7)
-        if change.op in ("join", "leave") and not known.keys() >= set(groups_of(change)):
+        if change.op in ("join", "leave") and not unknown.isdisjoint(groups_of(change)):
             return Reason("unknown_group")
         return None
 
@@ -122,34 +129,35 @@ class Writing:
     # The ways of each op
 
     def _add(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
-        outcomes: dict[str, Outcome] = {}
-        for status in sorted({change.after["status"] for change in changes}):
-            rows = [change for change in changes if change.after["status"] == status]
-            options = {"ConfirmEmail": "true"} if status == "pending" else None
-            taken, counted = self._import(outcomes, f"{list_path(audience_id)}/Recipients", rows, options)
-            if status == "pending":
-                for one in counted:
-                    self._imports.send_confirmations(one.import_id)
-            if taken:
-                not_valid = sum(one.not_valid for one in counted)
-                outcomes.update(_naming(counted, self._settling.adds(audience_id, taken, not_valid)))
-        return outcomes
+        joins = [change for change in changes if change.op == "join"]
+        asked = [change for change in changes if change.after.get("status") == "pending"]
+        others = [change for change in changes if change.op == "add" and change.after["status"] != "pending"]
+        outcomes = self._ask(audience_id, asked) if asked else {}
+        return {**outcomes, **(self._newcomers.send(audience_id, others, joins) if others else {})}
+
+    def _ask(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
+        """Import people who get a mail that asks them to confirm."""
+        imports = self._begin()
+        taken = imports.run(f"{list_path(audience_id)}/Recipients", changes, {"ConfirmEmail": "true"})
+        imports.raise_if_nothing_answered()
+        for one in imports.counted:
+            self._imports.send_confirmations(one.import_id)
+        settled = imports.naming(self._settling.adds(audience_id, taken, imports.not_valid)) if taken else {}
+        return {**imports.outcomes, **settled}
 
     def _update(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         if goes_singly(changes):
             return self._singles.send(audience_id, changes)
         within, out = self._apart(audience_id, changes)
         outcomes = self._singles.send(audience_id, out) if out else {}
-        taken, counted = self._import(outcomes, f"{list_path(audience_id)}/Recipients", within)
-        return {**outcomes, **(_naming(counted, self._settling.updates(audience_id, taken)) if taken else {})}
+        settle = partial(self._settling.updates, audience_id)
+        return {**outcomes, **self._import(f"{list_path(audience_id)}/Recipients", within, settle)}
 
     def _unsubscribe(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         if goes_singly(changes):
             return self._singles.send(audience_id, changes)
-        outcomes: dict[str, Outcome] = {}
-        path, options = f"{list_path(audience_id)}/Recipients", {"importType": "asOptout"}
-        taken, counted = self._import(outcomes, path, changes, options)
-        return {**outcomes, **(_naming(counted, self._settling.unsubscribes(audience_id, taken)) if taken else {})}
+        settle = partial(self._settling.unsubscribes, audience_id)
+        return self._import(f"{list_path(audience_id)}/Recipients", changes, settle, {"importType": "asOptout"})
 
     def _join(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         ids = self._reading.group_ids(audience_id)
@@ -159,16 +167,13 @@ class Writing:
             within, out = ([], members) if goes_singly(members) else self._apart(audience_id, members)
             for change in out:
                 few[change.change_id].add(key)
-            if not within:
-                continue
-            outcomes: dict[str, Outcome] = {}
-            taken, counted = self._import(outcomes, f"{CONSOLE}/Group/{int(ids[key])}/Recipients", within)
-            settled = _naming(counted, self._settling.joins(audience_id, key, taken)) if taken else {}
-            parts.append({**outcomes, **settled})
+            if within:
+                settle = partial(self._settling.joins, audience_id, key)
+                parts.append(self._import(group_people_path(ids[key]), within, settle))
         if few:
-            single = [_only(change, few[change.change_id]) for change in changes if change.change_id in few]
+            single = [only(change, few[change.change_id]) for change in changes if change.change_id in few]
             parts.append(self._singles.send(audience_id, single))
-        return _worst(changes, parts)
+        return worst(changes, parts)
 
     def _leave(self, audience_id: str, changes: Sequence[Change]) -> dict[str, Outcome]:
         roster = self._reading.rosters.of(audience_id)
@@ -203,78 +208,16 @@ class Writing:
         return within, out
 
     def _import(
-        self,
-        outcomes: dict[str, Outcome],
-        path: str,
-        changes: Sequence[Change],
-        options: Mapping[str, str] | None = None,
-    ) -> tuple[list[Change], list[Counted]]:
-        """Import all rows; the changes that MailUp took, and what it counted. The others' outcomes are filled in.
+        self, path: str, changes: Sequence[Change], settle: Settle, options: Mapping[str, str] | None = None
+    ) -> dict[str, Outcome]:
+        """Import all rows, then let `settle` find out what became of those that MailUp took.
 
         Raises where not one import was answered.
         """
-        results = list(self._results(path, changes, options))
-        raise_if_nothing_answered(None if is_of_row(result) else result for _, result in results)
-        taken: list[Change] = []
-        for rows, result in results:
-            if isinstance(result, Counted):
-                taken.extend(rows)
-            elif isinstance(result, RefusedError) and is_of_row(result):
-                outcomes.update((change.change_id, refused(change, of_answer(result))) for change in rows)
-            else:
-                outcomes.update((change.change_id, failed(change, result.what)) for change in rows)
-        return taken, [result for _, result in results if isinstance(result, Counted)]
+        imports = self._begin()
+        taken = imports.run(path, changes, options)
+        imports.raise_if_nothing_answered()
+        return {**imports.outcomes, **(imports.naming(settle(taken)) if taken else {})}
 
-    def _results(
-        self, path: str, changes: Sequence[Change], options: Mapping[str, str] | None
-    ) -> Iterator[tuple[Sequence[Change], Result]]:
-        """What came of each import; after one without an answer no other is begun."""
-        failure: ProviderError | None = None
-        for chunk in chunks(changes, self._size):
-            if failure:
-                yield chunk, failure
-                continue
-            for rows, result in split(chunk, lambda rows: self._imports.run(path, self._rows(rows), options)):
-                if isinstance(result, ProviderError) and not is_of_row(result):
-                    failure = result
-                yield rows, result
-
-    def _rows(self, changes: Sequence[Change]) -> list[dict[str, Any]]:
-        # No mobile number, ever: it is a second key, and one that belongs to another person refuses the row.
-        return [
-            {"Email": change.email, NAME: "", **self._fields.body(_values(change), with_empty=False)}
-            for change in changes
-        ]
-
-
-def _naming(counted: Sequence[Counted], outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    """The same; whoever was not kept is told the imports to look at in MailUp's page Import, and what they counted."""
-    ids = ", ".join(str(one.import_id) for one in counted)
-    valid, not_valid = sum(one.valid for one in counted), sum(one.not_valid for one in counted)
-    told = f"import {ids}: {valid:,} rows valid, {not_valid:,} not"
-    return {
-        change_id: replace(one, detail=f"{one.detail}; {told}" if one.detail else told)
-        if one.code == "not_kept"
-        else one
-        for change_id, one in outcomes.items()
-    }
-
-
-def _values(change: Change) -> Mapping[str, str]:
-    return change.after.get("fields") or {} if change.op in ("add", "update") else {}
-
-
-def _only(change: Change, keys: Collection[str]) -> Change:
-    """A join of these groups alone."""
-    before = (change.before or {}).get("groups") or ()
-    return replace(change, after={"groups": sorted({*before, *keys})})
-
-
-def _worst(changes: Sequence[Change], parts: Sequence[Mapping[str, Outcome]]) -> dict[str, Outcome]:
-    """One outcome for each change: of several groups the one that went wrong, else the one that nobody has seen yet."""
-    outcomes = {}
-    for change in changes:
-        found = [part[change.change_id] for part in parts if change.change_id in part]
-        whole = min(found, key=lambda one: one.is_seen, default=applied(change))
-        outcomes[change.change_id] = next((one for one in found if one.outcome != "applied"), whole)
-    return outcomes
+    def _begin(self) -> BatchImports:
+        return BatchImports(self._imports, self._fields, self._size)
