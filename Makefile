@@ -37,7 +37,7 @@ lock:  ## resolve the versions anew
 		--no-emit-find-links --no-annotate --quiet --output-file constraints.txt
 
 clean:  ## throw away what a demo made
-	rm -rf data/crm data/ledger data/landing data/reports data/sandbox data/logs data/.locks data/*.duckdb data/*.duckdb.*
+	rm -rf data/crm data/ledger data/history data/landing data/reports data/sandbox data/logs data/.locks data/*.duckdb data/*.duckdb.*
 	git clean -fdXq data/dagster_home
 
 $(INSTALLED): pyproject.toml constraints.txt

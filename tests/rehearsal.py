@@ -227,8 +227,9 @@ class Rehearsal:
 
     def copy(self, root: Path) -> "Rehearsal":
         """Another home that is as this one is now, on the same sandbox; its runs begin anew."""
-        ignored = shutil.ignore_patterns("sandbox", ".locks", "history", "storage", "schedules")
-        shutil.copytree(self.root, root, ignore=ignored)
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("sandbox", ".locks", "dagster_home"))
+        (root / "dagster_home").mkdir()
+        shutil.copy(self.root / "dagster_home" / "dagster.yaml", root / "dagster_home")
         return Rehearsal(root, self.sandbox)
 
     def rewrite(self, file: str, old: str, new: str) -> None:

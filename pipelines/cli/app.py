@@ -89,7 +89,9 @@ def _check_is_text(arguments: list[str]) -> None:
     for number, argument in enumerate(arguments, start=1):
         if not argument.isascii() and argument.encode("utf-8", "ignore").decode() != argument:
             raise ConfigError(
-                f"Word {number} of the command is not text in UTF-8.", where="enlist", do="Type it, or save it as UTF-8."
+                f"Word {number} of the command is not text in UTF-8.",
+                where="enlist",
+                do="Type it, or save it as UTF-8.",
             )
 
 

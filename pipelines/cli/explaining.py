@@ -29,6 +29,11 @@ EVENTS = {
     "erase": "erased",
     "release": "released",
 }
+HELD = {
+    "refused_before": "it refused this before",
+    "changed_in_crm": "somebody took back there what was written",
+    "handed_out": "a person has it on a work-list",
+}
 
 
 def explain(
@@ -53,6 +58,9 @@ def explain(
     for sync in story["syncs"]:
         _show_sync(output, sync)
     _show_consent(output, story["suppressions"])
+    for hold in story["write_back_holds"]:
+        place = escape(output.masked(_place(hold)))
+        output.say(f"[yellow]![/yellow] {hold['sync']} leaves the CRM as it is: {HELD[hold['reason']]} ({place})")
     _show_story(output, story)
     return output.finish(story)
 
@@ -182,6 +190,7 @@ def _told(story: Row) -> Iterator[dict[str, Any]]:
         what = f"{row['op']} ({row['reason']}): {row['outcome']}"
         words = [row["code"], row["detail"], row["remedy"]] if row["outcome"] != "applied" else [difference(row)]
         yield _entry(row["happened_at"], row["sync"], what, "; ".join(word for word in words if word), row["run_id"])
+    yield from _told_to_crm(story)
     for row in story["consent_events"]:
         by = f"by {row['recorded_by']}" if row["source"] == "admin" else "seen at the provider"
         note = f": {row['note']}" if row["note"] else ""
@@ -192,6 +201,33 @@ def _told(story: Row) -> Iterator[dict[str, Any]]:
         yield from _campaign(row)
     for row in story["links"]:
         yield _entry(row["first_clicked_at"], row["name"], f"clicked, {row['clicks']} x", row["url"])
+
+
+def _told_to_crm(story: Row) -> Iterator[dict[str, Any]]:
+    for row in story["write_back_plans"]:
+        by = "" if row["way"] == "write" else ", for a person to enter"
+        yield _entry(row["created_at"], row["sync"], f"planned for the CRM: {_named(row)}{by}", _change(row))
+    for row in story["write_backs"]:
+        words = [_change(row), row["code"], row["detail"], row["remedy"]]
+        what = f"in the CRM, {_named(row)}: {row['outcome']}"
+        yield _entry(row["happened_at"], row["sync"], what, "; ".join(word for word in words if word))
+
+
+def _named(row: Row) -> str:
+    return f"{row['op']} ({row['reason']})"
+
+
+def _change(row: Row) -> str:
+    """What a row puts into the CRM, and where."""
+    from pipelines.stats.crm_plans import entered
+
+    was = f"{row['before'] or '(empty)'} → " if row["op"] == "set" else ""
+    return f"{_place(row)}: {was}{entered(row)}"
+
+
+def _place(row: Row) -> str:
+    field = f", {row['field']}" if row["op"] == "set" else ""
+    return f"{row['entity']} {row['contact_key']}{field}"
 
 
 def _campaign(row: Row) -> Iterator[dict[str, Any]]:

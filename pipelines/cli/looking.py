@@ -3,7 +3,7 @@
 Belongs here: reading the warehouse for people. Does not: Dagster; these commands start in well under a second.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ FAILURE_COLUMNS = {
     "tried_again": "tried again",
     "detail": "the provider's words",
 }
+CRM_FAILURE_COLUMNS = {**FAILURE_COLUMNS, "detail": "the CRM's words"}
 FIGURES = """
 select
     (select max(coalesce(ended_at, started_at)) from ledger.runs where sync = $sync) as last_push_at,
@@ -140,24 +141,37 @@ def show(
 def failures(
     sync: AnySyncArgument = None, reveal: RevealOption = False, home: HomeOption = None, json: JsonOption = False
 ) -> int:
-    """What the provider refused, in its own words: whose it is, since when, what to do, when it is sent again."""
-    from pipelines.sync.failures import refused
+    """What the provider or the CRM refused, in its words: whose it is, since when, what to do, when it goes again."""
+    from pipelines.sync.failures import refused, refused_by_crm
 
     output = Output(is_json=json, reveal=reveal)
     with _opened(home, sync) as connection:
         found = refused(connection, sync)
+        of_crm = refused_by_crm(connection, load_home(find_root(home), check=False), sync)
     if not found:
         output.say("[green]✓[/green] The provider refuses nothing.")
+    _show_failures(output, found, FAILURE_COLUMNS)
+    _show_failures(output, [{**row, "op": _written(row)} for row in of_crm], CRM_FAILURE_COLUMNS)
+    return output.finish({"failures": found, "crm_failures": of_crm})
+
+
+def _show_failures(output: Output, found: list[dict[str, Any]], columns: dict[str, str]) -> None:
+    """Failures as tables, those together that have one cause."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in found:
         groups.setdefault(tuple(row[name] for name in ("sync", "op", "outcome", "code", "remedy")), []).append(row)
     for (name, op, outcome, code, remedy), rows in groups.items():
-        output.say(f"[bold]{name}[/bold]: {len(rows):,} {op} {outcome}, [yellow]{escape(code or 'no code')}[/yellow]")
+        what = escape(f"{len(rows):,} {op} {outcome}")
+        output.say(f"[bold]{name}[/bold]: {what}, [yellow]{escape(code or 'no code')}[/yellow]")
         if remedy:
             output.say(f"  [dim]→[/dim] {escape(output.masked(remedy))}")
-        output.table(rows, FAILURE_COLUMNS)
+        output.table(rows, columns)
         output.say()
-    return output.finish({"failures": found})
+
+
+def _written(row: Mapping[str, Any]) -> str:
+    """What was to be written to the CRM, in a few words."""
+    return f"{row['field']} in the CRM" if row["op"] == "set" else f"{row['op']} in the CRM"
 
 
 @contextmanager

@@ -48,6 +48,11 @@ class Home:
         return self.root / "ledger"
 
     @property
+    def history(self) -> Path:
+        """Statistics as files, so that they survive the warehouse."""
+        return self.root / "history"
+
+    @property
     def landing(self) -> Path:
         """What came from outside, before it is loaded."""
         return self.root / "landing"

@@ -17,6 +17,7 @@ from pipelines.config import Home, SyncConfig
 from pipelines.defs import names
 from pipelines.defs.results import pictures, table_metadata, told
 from pipelines.reports import plots
+from pipelines.stats import history
 from pipelines.sync.settings import map_vars, marts_vars
 from pipelines.warehouse import Warehouse
 
@@ -112,10 +113,14 @@ def _models(
         progress.stage(name, " to ".join(dict.fromkeys((folders[0], folders[-1]))))
         warehouse = Warehouse(home)
         with told():
+            if name == names.ANALYTICS:
+                history.restore(home, warehouse)
             nodes = dbt.build(home, warehouse, name, folders, variables(home, name))
         yield from _check_results(nodes, tests)
         with told():
             dbt.raise_for(nodes, where)
+            if name == names.ANALYTICS:
+                history.keep(home, warehouse, history.OF_MARTS)
         yield from _materializations(warehouse, manifest, nodes, ids, name)
 
     return models

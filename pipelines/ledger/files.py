@@ -33,7 +33,7 @@ def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(
             f"it can't be written ({error.strerror}).",
@@ -63,11 +63,25 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 def raise_if_newer(path: Path, format_found: Any) -> None:
     """Raise `ConfigError` when the file has lines in a format that only a newer version of Enlist understands."""
     if isinstance(format_found, int) and format_found > FORMAT:
-        raise ConfigError(
-            f"a newer version of Enlist wrote it (format {format_found}; this version reads up to {FORMAT}).",
-            where=f"ledger/{path.name}",
-            do="Update Enlist: what it can't read it might forget, an opt-out among it.",
-        )
+        raise newer(f"ledger/{path.name}", format_found, FORMAT, "an opt-out")
+
+
+def newer(where: str, format_found: int, known: int, what: str) -> ConfigError:
+    """The error for a file of a newer format; `what` might be forgotten with it."""
+    return ConfigError(
+        f"a newer version of Enlist wrote it (format {format_found}; this version reads up to {known}).",
+        where=where,
+        do=f"Update Enlist: what it can't read it might forget, {what} among it.",
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names of the folder's files."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_torn(file: Any) -> bool:
@@ -75,11 +89,3 @@ def _is_torn(file: Any) -> bool:
         return False
     file.seek(-1, os.SEEK_END)
     return bool(file.read(1) != b"\n")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,7 +11,8 @@ at the provider since stays, for the totals count it. Older campaigns stay as th
 forgotten them; the first pull of an audience reads all that it ever was sent. Of a campaign that the provider has
 forgotten in part, which its totals show by being less than they were, nothing that was read before is given up: totals
 stay, and what is still told is added to it. Each campaign is written down for itself: a pull that breaks off is taken
-up by the next at the one where it stopped.
+up by the next at the one where it stopped. What is written down is kept as files too (history.py): the
+warehouse may be lost, and the provider forgets.
 """
 
 import json
@@ -24,6 +25,7 @@ from pipelines import clock, progress
 from pipelines.config import Home, SyncConfig
 from pipelines.landing import Landed
 from pipelines.providers.base import Campaign, DomainTotals, Event, Link, LinkClick, Provider, Send
+from pipelines.stats import history
 from pipelines.stats.loading import (
     TABLES,
     Gap,
@@ -89,6 +91,7 @@ def pull_campaigns(home: Home, warehouse: Warehouse, provider: Provider, sync: S
 
     Until a pull of the audience's details has come to its end: of all campaigns.
     """
+    history.restore(home, warehouse)
     # Before the call: what happens during it may or may not be in the totals.
     read_at = clock.naive(clock.now())
     since = None if _is_first(warehouse, sync, audience_id) else _window_start(sync)
@@ -109,22 +112,26 @@ def pull_campaigns(home: Home, warehouse: Warehouse, provider: Provider, sync: S
             """,
             {"connection": sync.to.connection, "read_at": read_at, "corrects": provider.traits.corrects_totals},
         )
+    history.keep(home, warehouse, history.OF_PULLS, sync.to.connection)
     return len(campaigns)
 
 
 def pull_details(home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, audience_id: str) -> Pulled:
     """Read what moved of every campaign that may still move, campaign by campaign."""
+    history.restore(home, warehouse)
     found = _due(warehouse, sync, audience_id)
     pulled = Pulled()
     for at, due in enumerate(found, start=1):
         if due.moved:
             pulled += _Pull(home, warehouse, provider, sync, due).run()
+            history.keep(home, warehouse, [history.CAMPAIGNS], sync.to.connection, [due.campaign_id])
         progress.advance("campaigns", at, len(found))
     with warehouse.transaction() as database:
         database.execute(
             "insert into stats.histories values (?, ?, ?) on conflict do nothing",
             [sync.to.connection, audience_id, clock.naive(clock.now())],
         )
+    history.keep(home, warehouse, history.OF_PULLS, sync.to.connection)
     return pulled
 
 

@@ -3,19 +3,19 @@
 audience.py   which audience it is, and what is in it now
 members.py    its members: all of them, or those who changed on top of those kept
 naming.py     which fields a sync means, whatever they are called now
-pending.py    what the sync file can say and this version can't keep yet
 creating.py   merge fields and groups that a plan needs and the audience lacks
 settings.py   the policies of a sync as the one-row table that the plan's SQL reads
 safety.py     the rules that stop a plan, pure
 freeze.py     a draft becomes a plan with a checksum and a verdict
 plans.py      stored plans: find, show, filter
 stale.py      whether the world moved since a plan was made
-failures.py   what the provider refuses
+failures.py   what the provider and the CRM refuse
+filling.py    how many people the groups have that a plan fills or empties
 purges.py     who waits to be archived when a clock runs out
 undoing.py    a plan that takes a run back; undo.sql, undo_changes.sql
-explaining.py one person's whole story
+explaining.py one person's whole story; person.py: who is meant; crm_story.py: what went to the CRM
 rules.py      which rule decided about a record, in words
-doctor.py     what a person should look at
+doctor/       what a person should look at before a plan
 push.py       a push from end to end: which plan, whether it may go, what it leaves behind
 sending.py    the batches of a push, with their journal
 rereading.py  what the audience says around a push

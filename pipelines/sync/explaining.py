@@ -9,42 +9,25 @@ breaks no story. Values of secret fields are never shown, not even as hashes.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from pipelines.config import Home, SyncConfig
 from pipelines.quality.addresses import Verdict
-from pipelines.sync import purges, rules
+from pipelines.sync import crm_story, purges, rules
+from pipelines.sync.person import HIDDEN, IS_MEANT, Person
 from pipelines.warehouse import has_table, rows
 
-HIDDEN = "(secret)"
 HASH = "md5:"
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who is meant: the addresses (the one that was asked for first) and the CRM records, (entity, contact_key)."""
-
-    email_keys: tuple[str, ...]
-    records: tuple[tuple[str, str], ...]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """For queries over IS_MEANT."""
-        return {"email_keys": list(self.email_keys), "records": [f"{entity}\n{key}" for entity, key in self.records]}
-
-
-IS_RECORD = "list_contains($records, entity || chr(10) || contact_key)"
-IS_MEANT = f"(list_contains($email_keys, email_key) or {IS_RECORD})"
 
 
 def explain(connection: duckdb.DuckDBPyConnection, home: Home, address: Verdict) -> Row:
     """Everything that is known about an address, as far as there are tables of it; ready for JSON.
 
-    Keys: is_known, address, email_keys, syncs, suppressions, consent_events, plans, pushes, campaigns, links.
+    Keys: is_known, address, email_keys, syncs, suppressions, consent_events, plans, pushes, campaigns, links,
+    write_back_plans, write_backs, write_back_holds.
     """
     person = find(connection, home, address.email_key or "")
     secrets = {name for sync in home.syncs.values() for name in sync.secret_names}
@@ -58,9 +41,10 @@ def explain(connection: duckdb.DuckDBPyConnection, home: Home, address: Verdict)
         "pushes": _readable(rows(connection, PUSHES, {"email_keys": list(person.email_keys)}), secrets),
         "campaigns": _of_addresses(connection, person, CAMPAIGNS, needs=("sends", "campaigns")),
         "links": _of_addresses(connection, person, LINKS, needs=("link_clicks", "campaigns")),
+        **crm_story.of(connection, home, person),
     }
     story["syncs"] = [one for one in story["syncs"] if one["is_known"]]
-    kinds = ("syncs", "suppressions", "consent_events", "plans", "pushes", "campaigns")
+    kinds = ("syncs", "suppressions", "consent_events", "plans", "pushes", "campaigns", "write_backs")
     return {"is_known": any(story[kind] for kind in kinds), **story}
 
 
@@ -70,6 +54,7 @@ def find(connection: duckdb.DuckDBPyConnection, home: Home, email_key: str) -> P
         [
             "select entity, contact_key, email_key from ledger.pushes where outcome not in ('refused', 'left')",
             "select entity, contact_key, old_email_key from ledger.pushes where old_email_key is not null",
+            "select entity, contact_key, email_key from ledger.write_backs",
             *(
                 f"select entity, contact_key, email_key from sync_{name}.map_records"
                 for name in _sync_names(connection, home)

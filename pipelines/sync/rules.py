@@ -78,7 +78,7 @@ def _values(connection: duckdb.DuckDBPyConnection, home: Home, source: Source, p
         [schema.strip('"'), table.strip('"')],
     )
     named = [str(row["column_name"]) for row in present]
-    columns = [column for column in named if _names(predicate, column) and not _names(hidden, column)]
+    columns = [column for column in named if names(predicate, column) and not names(hidden, column)]
     identifier = home.key_of(source)
     if not columns or identifier not in named:
         return ""
@@ -88,5 +88,6 @@ def _values(connection: duckdb.DuckDBPyConnection, home: Home, source: Source, p
     return ", ".join(f"{name} is {value or 'empty'}" for row in found for name, value in row.items())
 
 
-def _names(expression: str, column: str) -> bool:
+def names(expression: str, column: str) -> bool:
+    """Whether an expression speaks of a column."""
     return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", expression, re.IGNORECASE) is not None

@@ -115,6 +115,15 @@ def test_what_is_forgotten_of_a_message_that_went_out_twice_stays_as_it_was_read
     assert story.history() == before, "also when it is asked again"
 
 
+def test_what_is_forgotten_in_part_stays_though_the_warehouse_is_deleted(story: Story) -> None:
+    before = story.history()
+    story.at("2027-01-20")
+    for _ in range(2):
+        story.world.home.warehouse.unlink()
+        story.pull()
+        assert story.history() == before
+
+
 def test_what_is_new_in_a_message_that_is_forgotten_in_part_is_added_to_what_is_known(story: Story) -> None:
     before, clicks = story.history(), story.total("clicks")
     story.at("2027-01-20")

@@ -4,11 +4,13 @@ Belongs here: which campaigns and parts are read again, and that nothing counts 
 documents (unit), figures (dbt's marts).
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -118,13 +120,16 @@ class Statistics:
             }
 
     def is_complete(self) -> bool:
-        """Whether a first pull into an empty warehouse finds the same; the warehouse of before is put back."""
-        here = self.stats()
-        aside = self.world.home.warehouse.with_suffix(".aside")
-        self.world.home.warehouse.rename(aside)
-        self.pull()
-        there = self.stats()
-        aside.replace(self.world.home.warehouse)
+        """Whether a first pull into an empty home finds the same; what was there before is put back."""
+        here, home = self.stats(), self.world.home
+        with TemporaryDirectory(dir=home.root) as aside:
+            for path in (home.warehouse, home.history):
+                path.rename(Path(aside) / path.name)
+            self.pull()
+            there = self.stats()
+            shutil.rmtree(home.history)
+            for path in (home.warehouse, home.history):
+                (Path(aside) / path.name).replace(path)
         return here == there
 
 
@@ -288,6 +293,7 @@ def test_totals_that_count_a_deleted_person_do_not_make_every_pull_a_whole_one(s
     campaign_id, email = opened(statistics)
     statistics.act(email, "delete_by_hand")
     statistics.world.home.warehouse.unlink()
+    shutil.rmtree(statistics.world.home.history)
     statistics.pull()
     assert statistics.query("select count(*) from stats.reads where gap not like '%\"opens\": 0%'") != [(0,)]
     ((other,),) = statistics.query(f"""

@@ -104,6 +104,7 @@ def test_everything_generated_lives_below_the_root(tmp_path: Path) -> None:
         home.warehouse: "warehouse.duckdb",
         home.analytics: "analytics.duckdb",
         home.ledger: "ledger",
+        home.history: "history",
         home.landing: "landing",
         home.reports: "reports",
         home.sandbox: "sandbox",
