@@ -1,4 +1,9 @@
-"""The CRMs: one module per kind of source; base.py says what a source is.
+"""The CRMs: one module per kind of source; base.py says what a source and a writer are.
+
+sql.py  file.py, formats.py  vtiger/  iteras.py, iteras_writing.py    the kinds
+records.py   values as text, nested data as columns
+reading.py   one entity, read with what goes wrong on the way; loading.py: into the warehouse
+writing.py   what all writers share
 
 Belongs here: choosing the module of a connection. Does not: anything that knows one kind.
 """

@@ -2,6 +2,7 @@
 
 files.py     append and read lines, fsynced
 journal.py   one file per push run: what is about to be sent, and what became of it
+crm_journal.py  the same for what goes to a CRM
 consent.py   opt-outs, bounces and complaints that audiences show
 blocks.py    blocks and releases by hand
 reactions.py complaints and soft bounces that campaigns show
