@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+# Told in the middle of a batch, where nobody may stop: see defs/stopping.py.
+ROWS_IMPORTED = "rows imported"
+
 
 class Listener(Protocol):
     """Whoever shows progress."""

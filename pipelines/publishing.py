@@ -2,10 +2,12 @@
 
 Belongs here: which tables are published, and how. Does not: making them (dbt's marts, the stages).
 
-The file is written beside the old one and moved over it: somebody who has the old one open keeps reading it.
+The file is written beside the old one and moved over it: somebody who has the old one open keeps reading it. It is
+replaced when rows, columns or descriptions are others.
 """
 
 import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +26,21 @@ PUBLISHED = (
     *(
         ("marts", table)
         for table in (
-            *("audiences", "audience_members", "campaigns", "categories", "sends", "links", "link_clicks"),
-            *("opt_outs", "contact_notes", "audience_daily", "engagement", "domains", "sync_runs", "reconciliation"),
+            *("audiences", "audience_members", "audience_daily", "cohorts", "parked_members"),
+            *("campaigns", "campaign_hourly", "categories", "sends", "links", "link_clicks", "domains"),
+            *("opt_outs", "contact_notes", "engagement", "sync_runs", "reconciliation"),
         )
     ),
 )
+
+SAID = """
+    select schema_name, table_name, null as column_name, comment from duckdb_tables()
+    union all
+    select schema_name, table_name, column_name, comment from duckdb_columns() where not internal
+"""
+
+Comments = Mapping[str | None, str | None]
+Print = tuple[str, str | None, tuple[tuple[str, str, str | None], ...]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,8 @@ def publish(home: Home, warehouse: Warehouse) -> Publication:
     with warehouse.open() as connection:
         tables = [(schema, table) for schema, table in PUBLISHED if has_table(connection, schema, table)]
         counts = {pair: _count(connection, *pair) for pair in tables}
-        prints = {pair: _fingerprint(connection, *pair) for pair in tables}
+        described = dictionary.tables(tuple(tables))
+        prints = {pair: _fingerprint(connection, *pair, _comments(described, *pair)) for pair in tables}
         if home.analytics.exists() and _prints_of(home.analytics) == prints:
             return Publication(len(tables), sum(counts.values()), is_replaced=False)
         draft = home.analytics.with_suffix(".draft")
@@ -54,7 +67,7 @@ def publish(home: Home, warehouse: Warehouse) -> Publication:
         for schema, table in tables:
             connection.execute(f"create schema if not exists draft.{schema}")
             connection.execute(f"create table draft.{schema}.{table} as from {schema}.{table}")
-        dictionary.comment(connection, "draft", dictionary.tables(tuple(tables)))
+        dictionary.comment(connection, "draft", described)
         connection.execute("detach draft")
     try:
         draft.replace(home.analytics)
@@ -67,17 +80,27 @@ def _count(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> in
     return int(connection.execute(f"select count(*) from {schema}.{table}").fetchall()[0][0])
 
 
-def _fingerprint(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
-    """A sum over the rows that does not depend on their order."""
+def _fingerprint(connection: duckdb.DuckDBPyConnection, schema: str, table: str, comments: Comments) -> Print:
+    """A sum over the rows that does not depend on their order, and all columns with what is said of them."""
     query = f"select count(*) || ':' || coalesce(sum(hash(t)::hugeint % 1000000007), 0) from {schema}.{table} as t"
-    return str(connection.execute(query).fetchall()[0][0])
+    rows = str(connection.execute(query).fetchall()[0][0])
+    columns = connection.execute(f"select column_name, column_type from (describe {schema}.{table})").fetchall()
+    return rows, comments.get(None), tuple((name, str(kind), comments.get(name)) for name, kind in columns)
 
 
-def _prints_of(path: Path) -> dict[tuple[str, str], str] | None:
+def _comments(described: Iterable[dictionary.Table], schema: str, table: str) -> Comments:
+    """What the file is to say of a table, under None, and of its columns."""
+    found = next((one for one in described if (one.schema, one.name) == (schema, table)), None)
+    return {None: found.description, **{column.name: column.description for column in found.columns}} if found else {}
+
+
+def _prints_of(path: Path) -> dict[tuple[str, str], Print] | None:
     """The fingerprints of all tables of the published file, None when it can't be read."""
     with contextlib.suppress(duckdb.Error), duckdb.connect(str(path), read_only=True) as connection:
-        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
-        return {(schema, table): _fingerprint(connection, schema, table) for schema, table in tables}
+        said: dict[tuple[str, str], dict[str | None, str | None]] = {}
+        for schema, table, column, comment in connection.execute(SAID).fetchall():
+            said.setdefault((schema, table), {})[column] = comment
+        return {pair: _fingerprint(connection, *pair, comments) for pair, comments in said.items()}
     return None
 
 

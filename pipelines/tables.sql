@@ -54,7 +54,7 @@ create table if not exists quality.bad_emails (
     suggestion text
 );
 
--- one row per plan, verdict and rule: how many records that the sync asks for had it then; rule is null for ok
+-- one row per plan, verdict and rule: how many records that the sync asks for had it then; rule is null for one right as written
 create table if not exists quality.history (
     plan_id text, sync text, planned_at timestamp, verdict text, rule text, records bigint
 );
@@ -94,6 +94,12 @@ create table if not exists ledger.suppressions (
 -- one row per objection and CRM record that had its address: whom the objection follows to another address
 create table if not exists ledger.objectors (
     email_key text, since timestamp, entity text, contact_key text, recorded_at timestamp
+);
+
+-- one row per CRM record and address of it that objects in the CRM, in force (ended_at is null) or taken back
+create table if not exists ledger.objections (
+    sync text, connection text, audience_id text, entity text, contact_key text, email_key text, since timestamp,
+    ended_at timestamp
 );
 
 -- one row per plan

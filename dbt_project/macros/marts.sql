@@ -42,6 +42,15 @@ from (
 )
 {%- endmacro %}
 
+{# Columns of a source that may not be there yet: then none, typed. #}
+{% macro where_there(relation, columns) -%}
+{% if execute and load_relation(relation) -%}
+select {{ columns | join(', ') }} from {{ relation }}
+{%- else -%}
+select {{ typed_nulls(columns) }} where false
+{%- endif %}
+{%- endmacro %}
+
 {% macro typed_nulls(columns) -%}
 {% for column, type in columns.items() -%}
 cast(null as {{ type }}) as {{ column }},
@@ -57,6 +66,11 @@ case when {{ whole }} > 0 and {{ part }} is not null then least({{ part }} / {{ 
 {# The words for a number, `one` for 1 and else `many`: columns, the latter with {n} in it. #}
 {% macro numbered(number, one, many) -%}
 case when {{ number }} = 1 then {{ one }} else replace({{ many }}, '{n}', cast({{ number }} as varchar)) end
+{%- endmacro %}
+
+{# Whole hours from one time to a later one; 0 where that one is earlier, because clocks differ. #}
+{% macro hours_between(before, after) -%}
+greatest(date_diff('second', {{ before }}, {{ after }}), 0) // 3600
 {%- endmacro %}
 
 {# A time of ours beside the providers' times, which are to the second: what we did just before a campaign was sent is

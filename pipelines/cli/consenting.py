@@ -12,7 +12,8 @@ import typer
 from pipelines.cli.addresses import judged, mailable
 from pipelines.cli.options import AddressArgument, HomeOption, JsonOption, RevealOption
 from pipelines.cli.output import Output, command, escape
-from pipelines.config import Home, find_root, load_home
+from pipelines.config import Home, SyncConfig, find_root, load_home
+from pipelines.config.connections import ProviderConnection
 from pipelines.errors import ConfigError
 
 ReasonOption = Annotated[
@@ -110,7 +111,7 @@ def unblock(
     _say_released(output, email_key, weighed.lifted, weighed.left)
     if weighed.lifted:
         for place in places:
-            output.say(f"  {place['sync']}: {_what_follows(place, is_free=not weighed.left)}")
+            output.say(f"  {place['sync']}: {_what_follows(loaded, place, is_free=not weighed.left)}")
     result = {"email_key": email_key, "lifted": weighed.lifted, "left": weighed.left, "audiences": places}
     return output.finish(result)
 
@@ -158,7 +159,7 @@ def _since(output: Output, one: Mapping[str, Any]) -> str:
     return f"since {one['since']:%Y-%m-%d}{note}"
 
 
-def _what_follows(place: Mapping[str, Any], *, is_free: bool) -> str:
+def _what_follows(home: Home, place: Mapping[str, Any], *, is_free: bool) -> str:
     """What the provider's own status means for somebody who was released."""
     status = place["status"]
     if status in ("subscribed", "pending"):
@@ -169,9 +170,24 @@ def _what_follows(place: Mapping[str, Any], *, is_free: bool) -> str:
         return "unsubscribed at the provider. Enlist can't lift that: only the person, with a sign-up form."
     if not is_free:
         return "not added again, because of what was not lifted."
-    if status is None or place["left_by"] in ("archive", "unsubscribe"):
+    if status == "unsubscribed":
+        return _way_back(home, home.sync(str(place["sync"])))
+    if status is None or place["left_by"] == "archive":
         return "the next plan adds the address, if the CRM wants it."
     return "archived by somebody else: bring the member back at the provider, if that is right."
+
+
+def _way_back(home: Home, sync: SyncConfig) -> str:
+    """How somebody returns whom Enlist unsubscribed itself; a mail that asks them works everywhere."""
+    connection = home.connection(sync.to.connection)
+    if sync.consent.double_opt_in:
+        return "the next plan asks the person by mail to confirm, if the CRM wants the address."
+    if isinstance(connection, ProviderConnection) and not connection.can_resubscribe:
+        return (
+            f"unsubscribed there by Enlist, and {connection.title} has no safe way back: subscribe the person by hand "
+            "in its console, or let them sign up."
+        )
+    return "the next plan adds the address, if the CRM wants it."
 
 
 def _reason(text: str) -> str:

@@ -15,7 +15,7 @@ from pipelines import clock, locks
 from pipelines.cli.crm import waits_for as crm_waits_for
 from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, RevealOption
 from pipelines.cli.output import Output, command, counted, escape
-from pipelines.cli.planning import described, show_plan
+from pipelines.cli.planning import again, described, show_plan
 from pipelines.cli.pushing import parked_warning
 from pipelines.cli.rows import parsed, show_rows, write_csv
 from pipelines.config import Home, SyncConfig, find_root, load_home
@@ -23,6 +23,7 @@ from pipelines.config import Home, SyncConfig, find_root, load_home
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from pipelines.stats.crm_plans import CrmPlan
     from pipelines.sync.plans import Plan
 
 SHORT = 8  # as much of a run's id as tells it from others
@@ -96,10 +97,11 @@ def status(home: HomeOption = None, json: JsonOption = False) -> int:
 def plans(sync: AnySyncArgument = None, home: HomeOption = None, json: JsonOption = False) -> int:
     """Stored plans, newest first, with the runs that sent them."""
     from pipelines.sync.plans import listed, runs_of
+    from pipelines.sync.stale import as_of_now
 
     output = Output(is_json=json)
     with _opened(home, sync) as connection:
-        stored = listed(connection, sync)
+        stored = [as_of_now(made) for made in listed(connection, sync)]
         runs = runs_of(connection, [made.plan_id for made in stored])
     found = [{**described(made), "runs": runs.get(made.plan_id, [])} for made in stored]
     if not found:
@@ -122,10 +124,11 @@ def show(
 ) -> int:
     """A plan's rows: who, what, why, before and after."""
     from pipelines.sync.plans import changes, get
+    from pipelines.sync.stale import as_of_now
 
     output = Output(is_json=json, reveal=reveal)
     with _opened(home) as connection:
-        made = get(connection, plan)
+        made = as_of_now(get(connection, plan))
         rows = changes(connection, plan, op=op, reason=reason)
     show_plan(output, made)
     if csv is not None:
@@ -194,11 +197,13 @@ def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
     from pipelines.sync.failures import refused
     from pipelines.sync.plans import latest
     from pipelines.sync.purges import waiting
+    from pipelines.sync.stale import as_of_now
     from pipelines.warehouse import has_table, rows
 
     is_running = locks.is_held(home.locks / f"run-{sync.sync}")
     with load.opened(home) as connection:
-        made = latest(connection, sync.sync)
+        stored = latest(connection, sync.sync)
+        made = as_of_now(stored) if stored else None
         figures = rows(connection, FIGURES, {"sync": sync.sync})[0]
         failed = len(refused(connection, sync.sync))
         purges = list(waiting(connection, sync).values())
@@ -223,14 +228,27 @@ def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
         "reached_parked": reached[0] if reached else None,
         "plan_id": made.plan_id if made else None,
         "waits_for": _waits_for(made),
-        "crm_waits_for": crm_waits_for(for_crm) if for_crm and for_crm.stopped_by and for_crm.to_write else None,
+        "crm_waits_for": _crm_waits_for(for_crm),
         "to_enter": to_enter,
     }
 
 
 def _waits_for(made: "Plan | None") -> str | None:
-    if made is None or made.status not in ("pending", "refused") or not made.size:
+    if made is None or made.status not in ("pending", "refused", "expired") or not made.size:
         return None
     rules = ", ".join(rule.rule for rule in made.stopped_by)
-    plan = "undo plan" if made.is_undo else "plan"
-    return f"{plan} {made.plan_id} with {made.size:,} changes waits" + (f" for you: {rules}." if rules else ".")
+    plan = f"{'undo plan' if made.is_undo else 'plan'} {made.plan_id} with {made.size:,} changes"
+    if made.status == "expired":
+        return f"{plan} expired, and will not be pushed. Make a new one: {again(made)}"
+    return f"{plan} waits" + (f" for you: {rules}." if rules else ".")
+
+
+def _crm_waits_for(made: "CrmPlan | None") -> str | None:
+    from pipelines.sync.stale import is_too_old
+
+    if made is None or not made.stopped_by or not made.to_write:
+        return None
+    if is_too_old(made.created_at):
+        made_anew = f"{command()} crm plan {made.sync}"
+        return f"plan {made.plan_id} for the CRM expired, and will not be written. Make a new one: {made_anew}"
+    return crm_waits_for(made)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FATES = {
     "applied": "[green]✓[/green] It was applied.",
     "superseded": "A newer plan took its place: it will not be pushed.",
-    "expired": "It is stale: it will not be pushed.",
+    "expired": "It is stale: it will not be pushed. Make a new one: {again}",
 }
 STANDINGS = {
     "ours": "managed by this sync already",
@@ -132,7 +132,7 @@ def _show_holds(output: Output, holds: Sequence[Mapping[str, Any]]) -> None:
 
 def _show_verdict(output: Output, made: "Plan") -> None:
     if made.status in FATES:
-        output.say(FATES[made.status])
+        output.say(FATES[made.status].format(again=again(made)))
         return
     output.say(f"It takes about {counted(made.calls, 'call')} and {_duration(made.seconds)}.")
     if made.stopped_by:
@@ -144,6 +144,11 @@ def _show_verdict(output: Output, made: "Plan") -> None:
             output.say(f"  Push: {_push(made)} {flags}")
     else:
         output.say(f"[green]✓[/green] Safe. Push it with: {_push(made)}")
+
+
+def again(made: "Plan") -> str:
+    """What to type for a new plan in the place of one that expired."""
+    return f"{command()} undo RUN" if made.is_undo else f"{command()} plan {made.sync}"
 
 
 def _push(made: "Plan") -> str:

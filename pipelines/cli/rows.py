@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.cli.output import Output
 from pipelines.errors import ConfigError
+from pipelines.reports.formulas import harmless
 
 
 def show_rows(output: Output, rows: Sequence[Mapping[str, Any]], most: int = 50) -> None:
@@ -73,5 +74,4 @@ def write_csv(output: Output, path: Path, rows: Sequence[Mapping[str, Any]]) -> 
 
 def _cell(output: Output, value: Any) -> str:
     """Text that no spreadsheet takes for a formula."""
-    text = output.masked("" if value is None else str(value))
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return harmless(output.masked("" if value is None else str(value)))

@@ -273,7 +273,10 @@ class ProviderSettings(HttpSettings):
     title: ClassVar[str]
     has_tags: ClassVar[bool]
     has_categories: ClassVar[bool]
+    has_campaign_tags: ClassVar[bool]
     can_archive: ClassVar[bool]
+    can_resubscribe: ClassVar[bool]  # whom we unsubscribed ourselves; never anybody else
+    audience_needs: ClassVar[tuple[str, ...]]  # keys of to.create beside those that are always required
 
     full_read_every: Duration | None = Field(
         default=timedelta(hours=24),
@@ -303,7 +306,10 @@ class MailchimpConnection(ProviderSettings):
     title: ClassVar[str] = "Mailchimp"
     has_tags: ClassVar[bool] = True
     has_categories: ClassVar[bool] = True
+    has_campaign_tags: ClassVar[bool] = False
     can_archive: ClassVar[bool] = True
+    can_resubscribe: ClassVar[bool] = True
+    audience_needs: ClassVar[tuple[str, ...]] = ("address", "city", "country", "permission_reminder")
 
     kind: Literal["mailchimp"] = Field(description="A Mailchimp account.")
     api_key: Secret = Field(description="API key of an administrator; its end, such as -us1, names the data centre.")
@@ -344,7 +350,10 @@ class MailupConnection(ProviderSettings):
     title: ClassVar[str] = "MailUp"
     has_tags: ClassVar[bool] = False
     has_categories: ClassVar[bool] = False
+    has_campaign_tags: ClassVar[bool] = True
     can_archive: ClassVar[bool] = False
+    can_resubscribe: ClassVar[bool] = False
+    audience_needs: ClassVar[tuple[str, ...]] = ()
 
     kind: Literal["mailup"] = Field(description="A MailUp account.")
     username: Text = Field(description="Console user, such as m12345; an administrator (A5).")

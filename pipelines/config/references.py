@@ -11,8 +11,6 @@ from pipelines.config.document import Document, KeyPath
 from pipelines.config.problems import Problem, suggest
 from pipelines.config.sync import Source, SyncConfig
 
-_MAILCHIMP_NEEDS = ("address", "city", "country", "permission_reminder")
-
 
 def check_references(sync: SyncConfig, connections: Mapping[str, Connection], document: Document) -> list[Problem]:
     """A problem for every name that leads nowhere and every key that its connection can't honour."""
@@ -90,10 +88,10 @@ def _provider_limits(sync: SyncConfig, provider: ProviderConnection) -> Iterator
     for key in ("do", "then"):
         if getattr(sync.on_exit, key) == "archive" and not provider.can_archive:
             yield ("on_exit", key), f"{provider.title} can't archive a member.", "Use leave_groups or unsubscribe."
-    if sync.to.create is not None and provider.kind == "mailchimp":
-        missing = [key for key in _MAILCHIMP_NEEDS if not getattr(sync.to.create, key)]
+    if sync.to.create is not None:
+        missing = [key for key in provider.audience_needs if not getattr(sync.to.create, key)]
         if missing:
-            yield ("to", "create"), f"Mailchimp also wants: {', '.join(missing)}.", "Add what is missing."
+            yield ("to", "create"), f"{provider.title} also wants: {', '.join(missing)}.", "Add what is missing."
 
 
 def _categories(path: KeyPath, source: Source, provider: ProviderConnection) -> Iterator[Finding]:

@@ -301,8 +301,14 @@ class Quality(Strict):
     )
     max_growth: Growth = Field(
         default=1.0,
-        description="How many more records than usual an entity may have; 100% is twice as many.",
+        description="How many more records of an entity, people wanted and strangers in the audience than usual may "
+        "be; 100% is twice as many.",
         json_schema_extra={"default": "100%"},
+    )
+    max_drop: Percent = Field(
+        default=0.5,
+        description="How many fewer people than usual may be wanted where nobody leaves.",
+        json_schema_extra={"default": "50%"},
     )
     max_rejected: Percent = Field(
         default=0.05,

@@ -43,6 +43,7 @@ EXPECTATION_COLUMNS = {
     "judged_at": "When (UTC).",
 }
 TRUE_WHEN = "True when {what}. If not, the plan breaks the rule `quality`, which a person may accept."
+STOPS = "True when {what}. If not, there is no plan: the run ends and says what to mend."
 
 
 def addresses_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
@@ -121,7 +122,7 @@ def consent_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
 def suite_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     """The suites of the members wanted and of the audience, one asset check for each expectation."""
     key = names.sync_key(sync.sync, "check", "suite")
-    specs = _specs(key, [catalogue.wanted_suite(sync, {}, {}), catalogue.audience_suite(sync, {})])
+    specs = _specs(key, [catalogue.wanted_suite(sync, {}, {}), catalogue.audience_suite(sync, {}, {})])
 
     @dg.asset(
         key=key,
@@ -157,7 +158,8 @@ def _specs(key: dg.AssetKey, asked: Sequence[suites.Suite]) -> dict[str, dg.Asse
         # Fields may differ in a sign that a name can't have.
         choices = chain([name], (f"{name}_{number}" for number in count(2)))
         unique = next(one for one in choices if one not in taken)
-        specs[limit.name] = dg.AssetCheckSpec(unique, asset=key, description=TRUE_WHEN.format(what=limit.name))
+        description = (STOPS if limit.stops else TRUE_WHEN).format(what=limit.name)
+        specs[limit.name] = dg.AssetCheckSpec(unique, asset=key, description=description)
     return specs
 
 

@@ -8,7 +8,7 @@ import dagster as dg
 from pipelines import progress
 from pipelines.config import Home, SqlConnection, SyncConfig
 from pipelines.crm.loading import load_entity
-from pipelines.defs import freshness, names
+from pipelines.defs import names
 from pipelines.defs.results import table_metadata, told
 from pipelines.providers.loading import connected, load_account
 from pipelines.sync.audience import load_audience
@@ -87,7 +87,6 @@ def members_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         "One row per member.",
         kinds={home.connection(sync.to.connection).kind, "duckdb"},
         owners=names.SYNC_OWNERS,
-        freshness_policy=freshness.of(sync, "members"),
         required_resource_keys={names.run_lock(sync.sync)},
     )
     def members() -> dg.MaterializeResult:

@@ -1,7 +1,7 @@
 """When an asset counts as late: some time after each tick of the cron line that should have brought it.
 
 Belongs here: a sync's cron lines as Dagster's freshness policies. Does not: schedules (running.py), which assets have
-one (extract.py, stats.py).
+one (plan.py, stats.py, write_back.py).
 
 Dagster's daemon judges them (`FreshnessPolicy`; the older checks of last updates are superseded), and the UI shows what
 is late. A line that is null makes nothing late: such a sync runs on demand.

@@ -49,10 +49,10 @@ class _Translator(DagsterDbtTranslator):
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         deps = [dep for before in spec.deps for dep in self._spread(before.asset_key)]
-        if self._sync and unique_id.endswith(".map_records"):
+        if self._sync and unique_id.endswith((".map_records", ".stage_suppressions")):
             deps += [names.entity_key(source.connection, source.entity_name) for source in self._sync.sources]
         if self._sync is None and _reads_all_syncs(manifest, unique_id):
-            deps += [names.sync_key(sync, "stage", "stage_members") for sync in self._home.syncs]
+            deps += [names.sync_key(sync, "check", "consent") for sync in self._home.syncs]
         group = self._sync.sync if self._sync else names.ANALYTICS
         owners = names.SYNC_OWNERS if self._sync else names.MARTS_OWNERS
         return spec.replace_attributes(deps=list(dict.fromkeys(deps)), group_name=group, owners=owners)

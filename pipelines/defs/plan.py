@@ -7,9 +7,9 @@ import dagster as dg
 
 from pipelines import progress
 from pipelines.config import Home, SyncConfig
-from pipelines.defs import names
+from pipelines.defs import freshness, names
 from pipelines.defs.results import counts_table, table_metadata, told
-from pipelines.ledger import load, objectors
+from pipelines.ledger import mapped
 from pipelines.providers import traits_of
 from pipelines.sync.freeze import freeze
 from pipelines.warehouse import Warehouse
@@ -28,17 +28,20 @@ def frozen_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
             names.sync_key(sync.sync, "check", "suite"),
         ],
         group_name=sync.sync,
-        description="The plan, frozen with a checksum and its safety verdict. One row per member and op.",
+        # Every run makes one, with nothing to do and with something that waits for a person alike; none is made while
+        # the CRM or the provider can't be read. The push would look late while somebody thinks a plan over.
+        description="The plan, frozen with a checksum and its safety verdict. Late when no run of the schedule got as "
+        "far as a plan; one that waits for a person is not late: see the check. One row per member and op.",
         kinds={"python", "duckdb"},
         owners=names.SYNC_OWNERS,
+        freshness_policy=freshness.of(sync, "members"),
         check_specs=[check],
         required_resource_keys={names.run_lock(sync.sync)},
     )
     def frozen() -> dg.MaterializeResult:
         progress.stage(sync.sync, "plan")
         with told(), Warehouse(home).transaction() as database:
-            objectors.record(home.ledger, objectors.news(database, sync.sync))
-            load.load(database, home.ledger)
+            mapped.remember(database, home.ledger, sync)
             plan = freeze(database, home, sync, traits_of(sync.to.connection, home.connection(sync.to.connection)))
             metadata = table_metadata(database, "plan", "changes")
         broken = "; ".join(f"{rule.rule}: {rule.sentence}" for rule in plan.broken_rules)

@@ -20,7 +20,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Border:
-    """Listens to progress, which is told after each batch, and raises there once somebody asked to stop."""
+    """Listens to progress, which is told after each batch, and raises there once somebody asked to stop.
+
+    Of the imports of a batch it is told as well, and never raises there.
+    """
 
     def __init__(self) -> None:
         self._outside = copy_context()
@@ -37,7 +40,7 @@ class _Border:
 
     def advance(self, what: str, done: int, total: int | None) -> None:
         self._outside.run(progress.advance, what, done, total)
-        if self._is_asked:
+        if self._is_asked and what != progress.ROWS_IMPORTED:
             raise KeyboardInterrupt
 
 

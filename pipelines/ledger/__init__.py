@@ -6,9 +6,12 @@ crm_journal.py  the same for what goes to a CRM
 consent.py   opt-outs, bounces and complaints that audiences show
 blocks.py    blocks and releases by hand
 reactions.py complaints and soft bounces that campaigns show
+objections.py what the CRM itself holds against mailing
+mapped.py    what is learned from the records as mapped: objections, then objectors
 objectors.py which CRM records had an address when it said no
 pins.py      which account and audience a sync was resolved to
 claims.py    which home of this machine an audience belongs to
+lines.py     the lines of files as a table, damaged ones refused
 load.py      files to tables, idempotently; the warehouse may be deleted at any time
 
 Does not belong here: deciding whom to mail (dbt's plan models), sending (sync/push.py).

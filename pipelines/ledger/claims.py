@@ -6,6 +6,7 @@ Belongs here: remembering and comparing. Does not: which audience a sync means (
 
 import json
 import logging
+import os
 from hashlib import md5
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from platformdirs import user_state_path
 
 from pipelines import clock, locks
 from pipelines.errors import ConfigError
-from pipelines.ledger import pins
+from pipelines.ledger import files, pins
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 def claim(root: Path, sync: str, kind: str, account_id: str, audience_id: str) -> None:
     """Claim an audience for the home `root`; raises `ConfigError` when another home still has it.
 
-    A home has it no longer when it is gone, or when its sync file is.
+    A home has it no longer when it is gone, or when its sync file is. A claim that can't be read is somebody's.
     """
     folder = user_state_path("enlist") / "audiences"
     name = md5(f"{kind} {account_id} {audience_id}".encode(), usedforsecurity=False).hexdigest()
@@ -29,9 +30,7 @@ def claim(root: Path, sync: str, kind: str, account_id: str, audience_id: str) -
     try:
         with locks.held(folder / ".lock", wait=10, busy="Another home is claiming its audience."):
             _raise_if_claimed(path, root.resolve(), sync, audience_id)
-            # No reader is there meanwhile; what a kill cut off says nothing, and this home had it anyway.
-            record = {"home": str(root.resolve()), "sync": sync, "at": clock.text(clock.now())}
-            path.write_text(json.dumps(record), encoding="utf-8")
+            _write(path, {"home": str(root.resolve()), "sync": sync, "at": clock.text(clock.now())})
     except OSError as error:
         log.warning("%s: it can't be noticed when another home sends too: %s", sync, error.strerror)
 
@@ -40,14 +39,34 @@ def _raise_if_claimed(path: Path, root: Path, sync: str, audience_id: str) -> No
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         home, other = Path(known["home"]), str(known["sync"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except FileNotFoundError:
         return
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            "it is damaged: whether another home sends to this audience can't be known.",
+            where=str(path),
+            do="Delete it if no other home on this machine has this audience.",
+        ) from error
     if home == root or not (home / "syncs" / f"{other}.yaml").exists():
         return
-    pinned = pins.pinned(home / "ledger", other)
+    try:
+        pinned = pins.pinned(home / "ledger", other)
+    except ConfigError as error:
+        raise ConfigError(error.what, where=str(home / error.where), do=error.do) from error
     if pinned and pinned["audience_id"] == audience_id:
         raise ConfigError(
             f"the audience {pinned['name']} belongs to another home, {home}: both would undo each other's changes.",
             where=f"syncs/{sync}.yaml",
             do=f"Go on from one of the two alone: remove syncs/{other}.yaml there, or this home.",
         )
+
+
+def _write(path: Path, record: dict[str, str]) -> None:
+    """Whole or not at all: half a claim would stop all homes."""
+    draft = path.with_suffix(".draft")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(record, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    files.sync_folder(path.parent)

@@ -81,6 +81,7 @@ and not exists (
     and known.connection = settings.connection
     and known.audience_id = settings.audience_id
     and known.reason = seen.reason
+    and known.source <> 'crm'
     and (
         known.released_at is null
         or coalesce(seen.happened_at <= greatest(known.released_at, touched.until), true)

@@ -5,7 +5,7 @@ Belongs here: bytes and lines. Does not: what the lines mean.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from pipelines.errors import ConfigError
 
 # Written into every line that may stand first in a file. What older formats lack is empty when they are read.
 FORMAT = 1
+# Stands below a line that a crash tore off: without it, a line that can't be read is damage.
+TORN = {"line": "torn"}
 
 
 def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """Write the records as lines at the end of the file and wait until the disk has them.
 
-    A line that an earlier crash tore off is closed first, so that it spoils no line but itself.
+    A line that an earlier crash tore off is closed and marked first, so that it spoils no line but itself.
     """
-    lines = "".join(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n" for record in records)
+    lines = "".join(_line(record) for record in records)
     if not lines:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +30,7 @@ def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     try:
         with path.open("ab+") as file:
             if _is_torn(file):
-                lines = "\n" + lines
+                lines = "\n" + _line(TORN) + lines
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -42,28 +44,48 @@ def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         ) from error
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of the file in their order; a torn line is left out, a missing file is empty.
+def read(path: Path, needs: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """The records of a file of the ledger's own folder in their order; a missing file is empty.
 
-    Raises `ConfigError` when a newer version of Enlist wrote it.
+    `needs` are keys that each record must have. What a crash tore off is left out. Raises `ConfigError` when any other
+    line can't be read, or when a newer version of Enlist wrote it.
     """
     if not path.exists():
         return
+    where = place(path.parent, path)
     with path.open("rb") as file:
-        for line in file:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict):
-                raise_if_newer(path, record.get("format"))
-                yield record
+        lines = file.readlines()
+    records = [_record(line) for line in lines]
+    for number, (line, record, below) in enumerate(zip(lines, records, [*records[1:], None], strict=True), start=1):
+        is_torn = record is None and (below == TORN or not line.endswith(b"\n"))
+        if is_torn or record == TORN or not line.strip():
+            continue
+        if record is not None:
+            raise_if_newer(where, record.get("format"))
+        if record is None or not record.keys() >= set(needs):
+            raise damaged(where, number)
+        yield record
 
 
-def raise_if_newer(path: Path, format_found: Any) -> None:
+def place(ledger: Path, path: Path) -> str:
+    """How errors name a file of the ledger."""
+    return f"ledger/{path.relative_to(ledger)}"
+
+
+def raise_if_newer(where: str, format_found: Any) -> None:
     """Raise `ConfigError` when the file has lines in a format that only a newer version of Enlist understands."""
     if isinstance(format_found, int) and format_found > FORMAT:
-        raise newer(f"ledger/{path.name}", format_found, FORMAT, "an opt-out")
+        raise newer(where, format_found, FORMAT, "an opt-out")
+
+
+def damaged(where: str, number: int) -> ConfigError:
+    """The error for a line that can't be read, though no crash tore it off."""
+    return ConfigError(
+        "this line is damaged: what it said can't be known.",
+        where=f"{where}:{number}",
+        do="Put the file back from a backup, or delete the line if you know what it said; nothing is planned or sent "
+        "before.",
+    )
 
 
 def newer(where: str, format_found: int, known: int, what: str) -> ConfigError:
@@ -82,6 +104,18 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _is_torn(file: Any) -> bool:

@@ -1,9 +1,10 @@
 """The ledger's files as tables: loaded where they are new or grew, all of it after the warehouse was deleted.
 
-Belongs here: files to tables. Does not: writing the files, reading the tables.
+Belongs here: files to tables, and what each kind of line must have. Does not: writing the files, damaged and torn
+lines (lines.py), reading the tables.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from pipelines.config import Home
-from pipelines.ledger import consent, crm_journal, files, journal, objectors
+from pipelines.ledger import consent, crm_journal, journal, objections, objectors
+from pipelines.ledger.lines import Kind, raise_if_newer, reading
 from pipelines.warehouse import Warehouse
 
 TEXT_OF_A_PUSH = (
@@ -31,8 +33,8 @@ TEXT_OF_A_PUSH = (
     *("old_email_key", "contact_key", "entity", "owner", "outcome", "code", "detail", "remedy", "provider_id"),
 )
 TEXT_OF_CONSENT = (
-    *("email_key", "connection", "audience_id", "entity", "sync", "scope", "event", "reason", "source", "recorded_by"),
-    *("note", "happened_at", "recorded_at"),
+    *("line", "email_key", "connection", "audience_id", "entity", "sync", "scope", "event", "reason", "source"),
+    *("recorded_by", "note", "happened_at", "recorded_at"),
 )
 JOURNAL_COLUMNS = dict.fromkeys(TEXT_OF_A_PUSH, "VARCHAR") | {
     "seq": "BIGINT",
@@ -50,8 +52,48 @@ JOURNAL_COLUMNS = dict.fromkeys(TEXT_OF_A_PUSH, "VARCHAR") | {
     "source_rows": "JSON",
     "fields": "JSON",
 }
-
-CONSENT_COLUMNS = dict.fromkeys(TEXT_OF_CONSENT, "VARCHAR")
+PUSH_LINES = Kind(
+    JOURNAL_COLUMNS,
+    """
+    run_id is not null and seq is not null and written_at is not null
+    and (line in ('run', 'end') or line in ('sending', 'outcome', 'left') and change_id is not null)
+    """,
+)
+CRM_LINES = Kind(
+    crm_journal.COLUMNS,
+    """
+    run_id is not null and seq is not null and written_at is not null
+    and (line in ('run', 'end') or line in ('sending', 'outcome', 'handed_out') and change_id is not null)
+    """,
+)
+# A no that reaches nowhere, or is none that we know, would hold nobody back.
+CONSENT_LINES = Kind(
+    dict.fromkeys(TEXT_OF_CONSENT, "VARCHAR"),
+    """
+    email_key is not null and try_cast(recorded_at as timestamp) is not null
+    and event in ('opt_out', 'bounce', 'complaint', 'block', 'erase', 'release')
+    and case coalesce(scope, 'home')
+        when 'home' then true
+        when 'account' then connection is not null
+        when 'audience' then connection is not null and audience_id is not null
+    end
+    """,
+)
+OBJECTOR_LINES = Kind(
+    dict.fromkeys(("line", *objectors.COLUMNS), "VARCHAR"),
+    """
+    email_key is not null and entity is not null and contact_key is not null
+    and try_cast(since as timestamp) is not null and try_cast(recorded_at as timestamp) is not null
+    """,
+)
+OBJECTION_LINES = Kind(
+    dict.fromkeys(("line", *objections.COLUMNS), "VARCHAR") | {"objects": "BOOLEAN"},
+    """
+    sync is not null and connection is not null and audience_id is not null
+    and entity is not null and contact_key is not null and email_key is not null
+    and objects is not null and try_cast(recorded_at as timestamp) is not null
+    """,
+)
 
 RUNS = """
 insert into ledger.runs
@@ -71,7 +113,6 @@ select
     cast(any_value(fields) filter (line = 'run') as varchar),
     coalesce(any_value(is_part) filter (line = 'run'), false),
 from lines
-where run_id is not null
 group by run_id
 """
 
@@ -111,29 +152,28 @@ def load(connection: duckdb.DuckDBPyConnection, ledger: Path) -> bool:
     """Bring the ledger tables up to the files; returns whether there was anything new.
 
     To be called inside a transaction: a journal is replaced whole, so that loading it again changes nothing. Raises
-    `ConfigError` when a newer version of Enlist wrote one of the files.
+    `ConfigError` when a line of the files is damaged, or when a newer version of Enlist wrote one of them.
     """
     known = dict(connection.execute("select path, bytes from ledger.files").fetchall())
     # The sizes are from before the reading: what another run writes meanwhile is new the next time.
     sizes = {path: path.stat().st_size for path in _paths(ledger)}
-    grown = [path for path, size in sizes.items() if known.get(path.name) != size]
+    grown = {path: size for path, size in sizes.items() if known.get(path.name) != size}
     if not grown:
         return False
-    _raise_if_newer(connection, grown)
-    journals = [path for path in grown if path.parent == journal.folder_of(ledger)]
-    if journals:
-        _load_journals(connection, journals)
-    written = [path for path in grown if path.parent == crm_journal.folder_of(ledger)]
-    if written:
-        _read_lines(connection, written, crm_journal.COLUMNS)
-        crm_journal.load(connection)
-        connection.execute("drop table lines")
-    if consent.path_of(ledger) in grown:
-        _load_consent(connection, consent.path_of(ledger))
-    if objectors.path_of(ledger) in grown:
-        _load_objectors(connection, objectors.path_of(ledger))
-    for path in grown:
-        connection.execute("insert or replace into ledger.files values (?, ?)", [path.name, sizes[path]])
+    raise_if_newer(connection, ledger, grown)
+    if journals := _within(journal.folder_of(ledger), grown):
+        _load_journals(connection, ledger, journals)
+    if written := _within(crm_journal.folder_of(ledger), grown):
+        with reading(connection, ledger, written, CRM_LINES):
+            crm_journal.load(connection)
+    if events := _within(consent.path_of(ledger), grown):
+        _load_consent(connection, ledger, events)
+    if found := _within(objectors.path_of(ledger), grown):
+        _load_objectors(connection, ledger, found)
+    if told := _within(objections.path_of(ledger), grown):
+        _load_objections(connection, ledger, told)
+    for path, size in grown.items():
+        connection.execute("insert or replace into ledger.files values (?, ?)", [path.name, size])
     for table in ("members", "suppressions"):
         query = resources.files("pipelines.ledger").joinpath(f"{table}.sql").read_text(encoding="utf-8")
         connection.execute(f"delete from ledger.{table}")
@@ -147,66 +187,69 @@ def _paths(ledger: Path) -> list[Path]:
         for folder in (journal.folder_of(ledger), crm_journal.folder_of(ledger))
         for path in folder.glob("*.ndjson")
     )
-    return [path for path in [consent.path_of(ledger), objectors.path_of(ledger), *journals] if path.exists()]
+    return [
+        path
+        for path in [consent.path_of(ledger), objectors.path_of(ledger), objections.path_of(ledger), *journals]
+        if path.exists()
+    ]
 
 
-def _raise_if_newer(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    # Nothing else of the lines is looked at: a newer format may have other columns under the same names.
-    found = connection.execute(
-        """
-        select filename, max(format)
-        from read_ndjson($paths, columns = {'format': 'BIGINT'}, ignore_errors = true, filename = true)
-        group by filename
-        """,
-        {"paths": [str(path) for path in paths]},
-    )
-    for name, format_found in found.fetchall():
-        files.raise_if_newer(Path(name), format_found)
+def _within(place: Path, sizes: Mapping[Path, int]) -> dict[Path, int]:
+    """Those of the files that are this one, or in this folder."""
+    return {path: size for path, size in sizes.items() if place in (path, path.parent)}
 
 
-def _load_journals(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-    _read_lines(connection, paths, JOURNAL_COLUMNS)
-    for table in ("pushes", "runs"):
-        connection.execute(f"delete from ledger.{table} where run_id in (select run_id from lines)")
-    connection.execute(RUNS)
-    connection.execute(PUSHES)
-    connection.execute("drop table lines")
+def _load_journals(connection: duckdb.DuckDBPyConnection, ledger: Path, sizes: Mapping[Path, int]) -> None:
+    with reading(connection, ledger, sizes, PUSH_LINES):
+        for table in ("pushes", "runs"):
+            connection.execute(f"delete from ledger.{table} where run_id in (select run_id from lines)")
+        connection.execute(RUNS)
+        connection.execute(PUSHES)
 
 
-def _load_consent(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    _read_lines(connection, [path], CONSENT_COLUMNS)
-    connection.execute("delete from ledger.consent_events")
-    connection.execute("""
-        insert into ledger.consent_events by name
-        select
-            row_number() over () as seq,
-            lines.* replace (
-                try_cast(happened_at as timestamp) as happened_at, -- UTC, whether the text says so or not
-                cast(recorded_at as timestamp) as recorded_at
-            ),
-        from lines where email_key is not null
-    """)
-    connection.execute("drop table lines")
+def _load_consent(connection: duckdb.DuckDBPyConnection, ledger: Path, sizes: Mapping[Path, int]) -> None:
+    with reading(connection, ledger, sizes, CONSENT_LINES):
+        connection.execute("delete from ledger.consent_events")
+        connection.execute("""
+            insert into ledger.consent_events by name
+            select
+                row_number() over () as seq,
+                lines.* exclude (line, filename) replace (
+                    -- What a line does not say is taken for what holds back most.
+                    coalesce(scope, 'home') as scope,
+                    coalesce(source, 'provider') as source,
+                    try_cast(happened_at as timestamp) as happened_at, -- UTC, whether the text says so or not
+                    cast(recorded_at as timestamp) as recorded_at
+                ),
+            from lines
+        """)
 
 
-def _load_objectors(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    _read_lines(connection, [path], dict.fromkeys(objectors.COLUMNS, "VARCHAR"))
-    connection.execute("delete from ledger.objectors")
-    connection.execute("""
-        insert into ledger.objectors by name
-        select distinct on (email_key, since, entity, contact_key)
-            lines.* replace (since::timestamp as since, recorded_at::timestamp as recorded_at)
-        from lines where email_key is not null
-    """)
-    connection.execute("drop table lines")
+def _load_objectors(connection: duckdb.DuckDBPyConnection, ledger: Path, sizes: Mapping[Path, int]) -> None:
+    with reading(connection, ledger, sizes, OBJECTOR_LINES):
+        connection.execute("delete from ledger.objectors")
+        connection.execute("""
+            insert into ledger.objectors by name
+            select distinct on (email_key, since, entity, contact_key)
+                lines.* exclude (line, filename) replace (
+                    since::timestamp as since, recorded_at::timestamp as recorded_at
+                ),
+            from lines
+        """)
 
 
-def _read_lines(connection: duckdb.DuckDBPyConnection, paths: list[Path], columns: dict[str, str]) -> None:
-    # ignore_errors: a crash may have torn the last line of a file; files.append closes it before it goes on.
-    connection.execute(
-        """
-        create or replace temp table lines as
-        select * from read_ndjson($paths, columns = $columns, ignore_errors = true)
-        """,
-        {"paths": [str(path) for path in paths], "columns": columns},
-    )
+def _load_objections(connection: duckdb.DuckDBPyConnection, ledger: Path, sizes: Mapping[Path, int]) -> None:
+    with reading(connection, ledger, sizes, OBJECTION_LINES):
+        connection.execute("delete from ledger.objections")
+        connection.execute("""
+            insert into ledger.objections by name
+            select
+                * exclude (seq, line, filename, objects, recorded_at),
+                recorded_at::timestamp as since,
+                min(recorded_at::timestamp) filter (not objects) over (
+                    partition by sync, connection, audience_id, entity, contact_key, email_key
+                    order by seq rows between 1 following and unbounded following
+                ) as ended_at,
+            from (select row_number() over () as seq, * from lines)
+            qualify objects
+        """)

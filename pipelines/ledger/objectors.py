@@ -3,9 +3,10 @@
 Belongs here: finding those records and writing them down. Does not: the objections (consent.py), what the plan makes
 of them (dbt's plan_state).
 
-The records that have the address when the objection is first seen are meant, and those to which we sent it. When none
-of them is left in the CRM and another record has the address, that one is the person: a lead that was converted, a
-record that was deleted and made again. While they are there, whoever takes the address over is somebody else.
+The records that have the address when the objection is first seen are meant, and those to which we sent it; of an
+objection that the CRM holds, only the record that says so (objections.py). When none of them is left in the CRM and
+another record has the address, that one is the person: a lead that was converted, a record that was deleted and made
+again. While they are there, whoever takes the address over is somebody else.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,8 @@ COLUMNS = ("email_key", "since", "entity", "contact_key", "recorded_at")
 # A bounce is no objection: people call in with a working address.
 OBJECTIONS = """
 with objections as (
-    select distinct email_key, since from ledger.suppressions where released_at is null and reason <> 'bounced'
+    select distinct email_key, since, sync, source = 'crm' as is_in_crm
+    from ledger.suppressions where released_at is null and reason <> 'bounced'
 )
 """
 SENT_TO = f"""
@@ -32,7 +34,7 @@ select objections.email_key, objections.since, pushes.entity, pushes.contact_key
 from objections
 anti join ledger.objectors as known using (email_key, since)
 inner join ledger.pushes as pushes on objections.email_key = pushes.email_key
-where pushes.outcome not in ('refused', 'left') and pushes.contact_key is not null
+where not objections.is_in_crm and pushes.outcome not in ('refused', 'left') and pushes.contact_key is not null
 qualify row_number() over (
     partition by objections.email_key, objections.since, pushes.sync
     order by
@@ -44,15 +46,19 @@ qualify row_number() over (
 HAVING = f"""
 {OBJECTIONS},
 present as (
-    select known.email_key, known.since
-    from ledger.objectors as known
+    select known.email_key, known.since, known.is_in_crm
+    from (
+        select email_key, since, entity, contact_key, unnest([true, false]) as is_in_crm from ledger.objectors
+        union all
+        select email_key, since, entity, contact_key, true from ledger.objections where sync = '{{sync}}'
+    ) as known
     semi join sync_{{sync}}.map_records using (entity, contact_key)
 )
 select objections.email_key, objections.since, records.entity, records.contact_key,
 from objections
-anti join present using (email_key, since)
+anti join present using (email_key, since, is_in_crm)
 inner join sync_{{sync}}.map_records as records on objections.email_key = records.email_key
-where records.contact_key is not null
+where records.contact_key is not null and (not objections.is_in_crm or objections.sync = '{{sync}}')
 """
 
 

@@ -19,8 +19,8 @@ def path_of(ledger: Path) -> Path:
 def pinned(ledger: Path, sync: str) -> dict[str, str] | None:
     """The pin of a sync as {connection, account_id, audience_id, name}, or None before its first extract."""
     found = None
-    for record in files.read(path_of(ledger)):
-        if record.get("sync") == sync:
+    for record in files.read(path_of(ledger), needs=("sync", "connection", "account_id", "audience_id", "name")):
+        if record["sync"] == sync:
             found = record
     return found
 

@@ -99,6 +99,7 @@ and not exists (
     where known.email_key = told.email_key
     and known.connection = settings.connection
     and known.reason = told.reason
+    and known.source <> 'crm'
     and (known.released_at is null or told.happened_at <= known.released_at)
 )
 """

@@ -49,7 +49,8 @@ class MergeField:
     """A field of the audience and what the provider lets it hold.
 
     `type` is one of text, number, date, birthday, phone, zip, address, url, choice. `max_bytes` is None where there
-    is no limit; `choices` is empty unless the type is choice.
+    is no limit; `choices` is empty unless the type is choice. `phone_format` is the one form that a phone number must
+    have (US), "" where any will do.
     """
 
     name: str
@@ -59,6 +60,7 @@ class MergeField:
     required: bool
     max_bytes: int | None = None
     choices: tuple[str, ...] = ()
+    phone_format: Literal["", "US"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,8 @@ class Traits:
     back `read_back_page` to a call. `by_label` are the ops whose batches are of one tag or group each. `along` are
     pairs of ops: of members who are added as subscribed, changes of the second may travel in batches of the first.
     `max_groups` is how many an audience may have, `max_value_length` the UTF-16 units after which any value is cut.
-    `makes_fields`: merge fields can be made through the API. `corrects_totals`: a campaign's totals that shrink are
+    `makes_fields`: merge fields can be made through the API; `max_field_name` is how many of A-Z, 0-9 and _ their
+    names may have, None where any name will do. `corrects_totals`: a campaign's totals that shrink are
     put right, where other providers have forgotten some of what happened.
     """
 
@@ -290,6 +293,7 @@ class Traits:
     max_groups: int | None = None
     max_value_length: int | None = None
     makes_fields: bool = True
+    max_field_name: int | None = None
     corrects_totals: bool = False
 
     def calls_for(self, op: Op, count: int, *, members: int = 0) -> int:

@@ -8,6 +8,7 @@ the doubtful rest goes through `judge`, one by one (50 to 200 microseconds each)
 tests/unit/test_addresses.py compares them on generated addresses.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from typing import Literal
@@ -22,10 +23,14 @@ from pipelines.quality.settling import BLANKS
 
 # Remembered verdicts of other rules are forgotten: raise the number whenever a verdict, key or sentence changes.
 LIBRARIES = ("email-validator", "idna", "disposable-email-domains", "regex")
-RULES = ", ".join(("enlist 2", *(f"{library} {version(library)}" for library in LIBRARIES)))
+RULES = ", ".join(("enlist 3", *(f"{library} {version(library)}" for library in LIBRARIES)))
 
 MISSING = "There is no address."
-INVISIBLE = "Invisible characters were left out of the address."
+# What is mended without asking, since it can't be wrong: the rule of such an address, and the sentence for it.
+REPAIRS: Mapping[str, str] = {
+    "outer_blanks": BLANKS,
+    "invisible_characters": "Invisible characters were left out of the address.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,10 @@ def judge(address: str | None) -> Verdict:
     if doubt:
         suggestion = f"{found.local}@{doubt.domain}" if doubt.domain else None
         return Verdict(address, found.email_key, "warning", doubt.rule, doubt.detail, suggestion, found.address)
-    rule, detail = _repair(address or "", text)
-    return Verdict(address, found.email_key, "ok", rule, detail, found.address if rule else None, found.address)
+    rule = _repair(address or "", text)
+    if rule is None:
+        return Verdict(address, found.email_key, "ok", cleaned=found.address)
+    return Verdict(address, found.email_key, "ok", rule, REPAIRS[rule], found.address, found.address)
 
 
 def email_key(address: str | None) -> str | None:
@@ -99,12 +106,11 @@ def judge_new(connection: duckdb.DuckDBPyConnection, addresses_sql: str) -> Coun
         settling.clean_up(connection)
 
 
-def _repair(address: str, text: str) -> tuple[str | None, str | None]:
+def _repair(address: str, text: str) -> str | None:
+    """The rule of what `cleaned` left out; quality/history.py asks the same of many, in SQL."""
     if address == text:
-        return None, None
-    if syntax.trimmed(address) == text:
-        return "outer_blanks", BLANKS
-    return "invisible_characters", INVISIBLE
+        return None
+    return "outer_blanks" if syntax.trimmed(address) == text else "invisible_characters"
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:

@@ -8,6 +8,7 @@ A limit's name is also the name of a Dagster check: it never depends on what was
 from collections.abc import Iterator, Mapping
 
 from pipelines.config import SyncConfig
+from pipelines.quality.measures import doubled
 from pipelines.quality.suites import Limit, Suite
 
 NOTHING_BEFORE = "There is no earlier plan to compare with."
@@ -24,6 +25,9 @@ def wanted_suite(sync: SyncConfig, usual: Metrics, found: Metrics) -> Suite:
     """The people that the sync asks for, with the fields that they would have."""
     quality = sync.quality
     limits = [
+        _usual_many(
+            sync, "about as many people are wanted as usual", "wanted", "people", usual, drop=_unguarded_drop(sync)
+        ),
         Limit("few addresses are wrong or missing", "bad addresses", maximum=quality.max_bad_addresses, is_share=True),
         *(_filled_in(sync, name, usual, found) for name in sync.field_names),
         *(
@@ -34,8 +38,11 @@ def wanted_suite(sync: SyncConfig, usual: Metrics, found: Metrics) -> Suite:
     return Suite("wanted", "Members wanted", "The people whom the CRM asks for, duplicates settled.", tuple(limits))
 
 
-def audience_suite(sync: SyncConfig, found: Metrics) -> Suite:
-    """The audience as the provider has it, beside what the last pushes left there."""
+def audience_suite(sync: SyncConfig, usual: Metrics, found: Metrics) -> Suite:
+    """The audience as the provider has it, beside what the last pushes left there.
+
+    Only of strangers a number can be usual: how many we keep follows from our own pushes.
+    """
     managed = found.get("managed", 0.0)
     subscribed = found.get("subscribed", 0.0)
     limits = (
@@ -61,23 +68,15 @@ def audience_suite(sync: SyncConfig, found: Metrics) -> Suite:
             noun="wrong",
             of="subscribed",
         ),
+        _usual_many(sync, "no more strangers than usual are in it", "strangers", "strangers", usual),
     )
     return Suite("audience", "Audience", "The members as the provider has them now, whoever put them there.", limits)
 
 
 def _of_entity(sync: SyncConfig, entity: str, usual: Metrics) -> Iterator[Limit]:
     records = f"{entity} records"
-    before = usual.get(records)
-    growth = None if before is None else before + max(float(sync.safety.floor), sync.quality.max_growth * before)
-    yield Limit(
-        f"{entity} has no more records than usual",
-        records,
-        minimum=0,
-        maximum=growth,
-        noun="records",
-        note=NOTHING_BEFORE if before is None else f"Usual in the last plans were {before:,.0f}.",
-    )
-    yield Limit(f"{entity} has every key once", f"{entity} doubled keys", maximum=0, noun="doubled", of=records)
+    yield _usual_many(sync, f"{entity} has no more records than usual", records, "records", usual)
+    yield Limit(f"{entity} has every key once", doubled(entity), maximum=0, noun="doubled", of=records, stops=True)
     yield Limit(
         f"{entity} has few records that can't be loaded",
         f"{entity} rejected",
@@ -85,6 +84,29 @@ def _of_entity(sync: SyncConfig, entity: str, usual: Metrics) -> Iterator[Limit]
         is_share=True,
         noun="not loaded",
     )
+
+
+def _usual_many(
+    sync: SyncConfig, name: str, metric: str, noun: str, usual: Metrics, *, drop: float | None = None
+) -> Limit:
+    """At most `max_growth` above what is usual, and at most `drop` below it; a few people are no sign of anything."""
+    before = usual.get(metric)
+    if before is None:
+        return Limit(name, metric, minimum=0, noun=noun, note=NOTHING_BEFORE)
+    floor = float(sync.safety.floor)
+    return Limit(
+        name,
+        metric,
+        minimum=0 if drop is None else max(0.0, before - max(floor, drop * before)),
+        maximum=before + max(floor, sync.quality.max_growth * before),
+        noun=noun,
+        note=f"Usual in the last plans were {before:,.0f}.",
+    )
+
+
+def _unguarded_drop(sync: SyncConfig) -> float | None:
+    """How far the people wanted may drop; None where the plan's rule max_removals counts those who leave."""
+    return sync.quality.max_drop if sync.mode == "append" or sync.on_exit.do == "keep" else None
 
 
 def _filled_in(sync: SyncConfig, name: str, usual: Metrics, found: Metrics) -> Limit:

@@ -10,6 +10,7 @@ import duckdb
 
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
+from pipelines.errors import ConfigError
 from pipelines.landing import sql_name, sql_text
 from pipelines.quality import addresses, catalogue, measures, suites
 from pipelines.warehouse import Warehouse, has_table
@@ -29,11 +30,25 @@ def judge_addresses(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> 
 
 
 def judge_extract(warehouse: Warehouse, home: Home, sync: SyncConfig) -> list[suites.Judged]:
-    """The suite of the CRM extract, judged and kept."""
+    """The suite of the CRM extract, judged and kept.
+
+    Raises `ConfigError` where a key is not there once: nobody could say which record is meant, so nobody may accept it.
+    """
     with warehouse.open() as connection:
         usual = measures.usual(connection, sync.sync)
         found = measures.of_extract(connection, home, sync)
-    return _judge(warehouse, sync, found, [catalogue.extract_suite(sync, usual)])
+    judged = _judge(warehouse, sync, found, [catalogue.extract_suite(sync, usual)])
+    stopping = {
+        limit.metric
+        for suite in judged
+        for limit, one in zip(suite.suite.limits, suite.judgements, strict=True)
+        if limit.stops and not one.passed
+    }
+    for number, source in enumerate(sync.sources):
+        metric = measures.doubled(source.entity)
+        if metric in stopping:
+            raise _ambiguous(warehouse, home, sync, number, int(found[metric]))
+    return judged
 
 
 def judge_members(warehouse: Warehouse, sync: SyncConfig) -> list[suites.Judged]:
@@ -41,8 +56,21 @@ def judge_members(warehouse: Warehouse, sync: SyncConfig) -> list[suites.Judged]
     with warehouse.open() as connection:
         usual = measures.usual(connection, sync.sync)
         found = measures.of_wanted(connection, sync) | measures.of_audience(connection, sync)
-    both = [catalogue.wanted_suite(sync, usual, found), catalogue.audience_suite(sync, found)]
+    both = [catalogue.wanted_suite(sync, usual, found), catalogue.audience_suite(sync, usual, found)]
     return _judge(warehouse, sync, found, both)
+
+
+def _ambiguous(warehouse: Warehouse, home: Home, sync: SyncConfig, number: int, count: int) -> ConfigError:
+    source = sync.sources[number]
+    key = home.key_of(source)
+    with warehouse.open() as connection:
+        keys = measures.doubled_keys(connection, source.relation, key)
+    such_as = f", such as {', '.join(keys)}" if keys else ""
+    return ConfigError(
+        f"{key} is no key of {source.entity}: {count:,} times it is empty or another record's{such_as}.",
+        where=home.where(sync.sync, ("from", number, "entity")),
+        do="Mend them in the CRM, or name another column as `key` of the entity in connections.yaml.",
+    )
 
 
 def _judge(

@@ -27,6 +27,10 @@ MAX_LOCAL = 64
 LONGEST_READ = 2_000  # a longer cell is a letter or a list, and the patterns below are not made for letters
 TOO_LONG = f"It is longer than an address can be ({MAX_LENGTH} characters, 63 between dots)."
 _MARKS = ".,;:!?"
+_QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a"
+_BRACKETS = {"<": ">", "(": ")", "[": "]", "{": "}"}
+_TRAILING = _MARKS + _QUOTES + "".join(_BRACKETS.values())
+_LEADING = _MARKS + "".join(_BRACKETS)
 _ATOM = r"a-zA-Z0-9_!#$%&'*+/=?^`{|}~\-.@\u0080-\U0010FFFF"
 
 
@@ -142,12 +146,19 @@ def _inner_blank(text: str) -> str | None:
     return "" if re.search(r"\s", local) else local + "@" + re.sub(r"\s+", "", domain)
 
 
+def _wrapped(text: str) -> str | None:
+    """Both sides at once: most quotes would pass for a part of the address if they stood before it alone."""
+    inner = text.strip(_MARKS)
+    is_wrapped = len(inner) > 2 and inner[-1] in _BRACKETS.get(inner[0], _QUOTES if inner[0] in _QUOTES else "")
+    return inner[1:-1].strip() if is_wrapped else None
+
+
 def _trailing_mark(text: str) -> str | None:
-    return text.rstrip(_MARKS + ">)]\"'") if text[-1] in _MARKS + ">)]\"'" else None
+    return text.rstrip(_TRAILING) if text[-1] in _TRAILING else None
 
 
 def _leading_mark(text: str) -> str | None:
-    return text.lstrip(_MARKS + "<([") if text[0] in _MARKS + "<([" else None
+    return text.lstrip(_LEADING) if text[0] in _LEADING else None
 
 
 def _comma_for_dot(text: str) -> str | None:
@@ -225,6 +236,7 @@ RULES: tuple[Rule, ...] = (
     Rule("nothing_after_at", "There is nothing after the @-sign.", _nothing_after),
     Rule("invisible_character", "There is an invisible character in it; type it anew.", _invisible),
     Rule("ip_address", "After the @-sign there is a number instead of a domain name.", _ip_address),
+    Rule("wrapped", "Only the address belongs here, without quotes or brackets around it.", _wrapped),
     Rule("trailing_mark", "It ends in a dot or another mark that does not belong to it.", _trailing_mark),
     Rule("leading_mark", "It begins with a dot or another mark that does not belong to it.", _leading_mark),
     Rule("inner_blank", "There is a blank in it.", _inner_blank),

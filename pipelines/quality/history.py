@@ -11,6 +11,7 @@ from datetime import datetime
 import duckdb
 
 from pipelines.config import SyncConfig
+from pipelines.quality import syntax
 
 # The plan before, where nothing of it was ever sent: what ended with it has not been told by any push yet.
 UNSENT = """
@@ -69,18 +70,30 @@ select
 from ended
 left join records using (number)
 """
-ADDRESSES = """
+# What `cleaned` of quality/syntax.py left out; where a warning that nobody wants stands in its place, asked again.
+REPAIR = """
+case
+    when rule is null or rule in ('outer_blanks', 'invisible_characters') then rule
+    when trim(translate(address, $zero_width, ''), $outer) = address then null
+    when trim(translate(address, $zero_width, ''), $outer) = trim(address, $blanks) then 'outer_blanks'
+    else 'invisible_characters'
+end
+"""
+SIGNS = {"blanks": syntax.BLANKS, "zero_width": syntax.ZERO_WIDTH, "outer": syntax.OUTER}
+ADDRESSES = f"""
 insert into quality.history by name
 select
     $plan_id as plan_id,
     $sync as sync,
     $moment as planned_at,
-    judged.verdict,
-    case when judged.verdict <> 'ok' then rule end as rule,
+    case when is_ok then 'ok' else verdict end as verdict,
+    case when is_ok then {REPAIR} else rule end as rule,
     count(*) as records,
 from (
-    select rule, if(verdict = 'warning' and not list_contains($warnings, rule), 'ok', verdict) as verdict
-    from sync_{sync}.map_records
+    select
+        address, verdict, rule,
+        verdict = 'ok' or (verdict = 'warning' and not list_contains($warnings, rule)) as is_ok,
+    from sync_{{sync}}.map_records
     where eligibility in ('wanted', 'bad_address', 'missing_address')
 ) as judged
 group by all
@@ -99,9 +112,10 @@ def note_endings(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
 def record(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, plan_id: str, moment: datetime) -> None:
     """Keep for the frozen plan how many records had which verdict, and what became of the holds that ended.
 
-    `moment` is when it was made, in UTC without saying so. Warnings that the sync does not want count as ok.
+    `moment` is when it was made, in UTC without saying so. Warnings that the sync does not want count as ok. The rule
+    of an address that is ok is what was repaired, else null; one with a warning counts for that alone.
     """
     told: dict[str, object] = {"plan_id": plan_id, "sync": sync.sync, "moment": moment}
-    connection.execute(ADDRESSES.format(sync=sync.sync), told | {"warnings": list(sync.quality.warnings)})
+    connection.execute(ADDRESSES.format(sync=sync.sync), {**told, **SIGNS, "warnings": list(sync.quality.warnings)})
     connection.execute(RELEASED.format(sync=sync.sync), told)
     connection.execute("drop table temp.ended_holds")

@@ -43,20 +43,32 @@ def of_extract(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConf
             [source.connection, source.entity_name],
         ).fetchall()
         found[f"{source.entity} records"] = counts["records"]
-        found[f"{source.entity} doubled keys"] = counts["doubled keys"]
+        found[doubled(source.entity)] = counts["doubled keys"]
         found[f"{source.entity} rejected"] = _share(rejected, rejected + counts["records"])
     return found
 
 
 def of_source(connection: duckdb.DuckDBPyConnection, relation: str, key: str) -> Metrics:
-    """Of an extract: its records, and how many of them have a key that an earlier one has.
+    """Of an extract: its records, and how many of them have no key, or one that an earlier one has.
 
-    `relation` is what may stand in a `from`; `key` the name of its key column.
+    `relation` is what may stand in a `from`; `key` the name of its key column. Keys are told apart as the models do.
     """
-    ((records, keys),) = connection.execute(
-        f"select count(*), count(distinct {sql_name(key)}::varchar) from {relation}"
-    ).fetchall()
+    ((records, keys),) = connection.execute(f"select count(*), count(distinct {_key(key)}) from {relation}").fetchall()
     return {"records": float(records), "doubled keys": float(records - keys)}
+
+
+def doubled(entity: str) -> str:
+    """The metric that counts the records of an entity whose key is not there once."""
+    return f"{entity} doubled keys"
+
+
+def doubled_keys(connection: duckdb.DuckDBPyConnection, relation: str, key: str, most: int = 3) -> list[str]:
+    """The first keys that several records of an extract have."""
+    found = connection.execute(
+        f"select {_key(key)} as key from {relation} group by key having count(*) > 1 and key is not null"
+        f" order by key limit {most}"
+    )
+    return [str(one) for (one,) in found.fetchall()]
 
 
 def of_wanted(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> Metrics:
@@ -95,7 +107,10 @@ def of_wanted(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> Metric
 
 
 def of_audience(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> Metrics:
-    """Members present and subscribed, those without an id of their own, wrong addresses, and whom we miss."""
+    """Members present and subscribed, those without an id of their own, wrong addresses, whom we miss, and strangers.
+
+    Strangers were never kept by the sync: whoever it let go is none.
+    """
     schema = f"sync_{sync.sync}"
     (present,) = rows(
         connection,
@@ -122,7 +137,15 @@ def of_audience(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> Metr
         where managed.is_managed
         """,
     )
-    return {name: float(str(count)) for name, count in (present | kept).items()}
+    (others,) = rows(
+        connection,
+        f"""
+        select count(*) as strangers
+        from {schema}.stage_members anti join {schema}.stage_managed using (email_key)
+        where status <> 'archived'
+        """,
+    )
+    return {name: float(str(count)) for name, count in (present | kept | others).items()}
 
 
 def usual(connection: duckdb.DuckDBPyConnection, sync: str) -> Metrics:
@@ -135,6 +158,10 @@ def keep(connection: duckdb.DuckDBPyConnection, sync: str, metrics: Mapping[str,
     """Remember the metrics for later runs; `moment` is in UTC without saying so."""
     values = [(sync, name, value, moment) for name, value in metrics.items()]
     connection.executemany("insert into quality.measures values (?, ?, ?, ?)", values)
+
+
+def _key(column: str) -> str:
+    return f"nullif(trim({sql_name(column)}::varchar), '')"
 
 
 def _path(name: str) -> str:

@@ -22,7 +22,8 @@ class Limit:
     """What a metric may be, bounds included. `name` says what is true when it is kept: every key is there once.
 
     Shares run from 0 to 1 and are shown in percent. `noun` says what the metric counts: doubled keys. `of` is the
-    metric that a count is a part of. `note` is a sentence on where a bound comes from.
+    metric that a count is a part of. `note` is a sentence on where a bound comes from. `stops`: there is no plan where
+    it is broken, that a person could accept.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Limit:
     noun: str = ""
     of: str | None = None
     note: str = ""
+    stops: bool = False
 
     def __post_init__(self) -> None:
         if self.minimum is None and self.maximum is None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 MAX_LENGTH = 254
-_BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-_ZERO_WIDTH = "\u200b\u2060\ufeff\u00ad"  # zero width space, word joiner, byte order mark, soft hyphen
+ZERO_WIDTH = "\u200b\u2060\ufeff\u00ad"  # zero width space, word joiner, byte order mark, soft hyphen
 _DIRECTIONS = "\u061c\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_OUTER = _BLANKS + _ZERO_WIDTH + _DIRECTIONS + "\x00"
-_WITHOUT_ZERO_WIDTH = dict.fromkeys(map(ord, _ZERO_WIDTH))
+OUTER = BLANKS + ZERO_WIDTH + _DIRECTIONS + "\x00"
+_WITHOUT_ZERO_WIDTH = dict.fromkeys(map(ord, ZERO_WIDTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Domain:
 
 def trimmed(text: str) -> str:
     """Without blanks around it."""
-    return text.strip(_BLANKS)
+    return text.strip(BLANKS)
 
 
 def cleaned(text: str) -> str:
     """Without what nobody sees and no address holds: blanks and marks around it, zero width characters anywhere."""
     if text.isascii():
-        return text.strip(_OUTER)
-    return text.translate(_WITHOUT_ZERO_WIDTH).strip(_OUTER)
+        return text.strip(OUTER)
+    return text.translate(_WITHOUT_ZERO_WIDTH).strip(OUTER)
 
 
 def parsed(text: str) -> Parsed | None:

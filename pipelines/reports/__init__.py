@@ -4,6 +4,7 @@ figures.py    what both tell in numbers: counts, never a person
 words.py      reasons and rules in a sentence, and what to do about them
 sheets.py     the workbook's sheets: which rows, under which headings
 workbook.py   rows to an Excel file, safely and in little memory
+formulas.py   text that a spreadsheet would take for a formula
 charts.py     numbers to pictures, SVG or PNG
 plots.py      pictures of the marts for the Dagster UI
 page.py       figures to one HTML file that needs no network

@@ -15,6 +15,7 @@ import duckdb
 
 from pipelines import clock
 from pipelines.errors import ConfigError
+from pipelines.quality.addresses import REPAIRS
 from pipelines.sync import plans
 from pipelines.sync.plans import Plan
 from pipelines.warehouse import has_table, rows
@@ -182,6 +183,18 @@ class Figures:
         """Of those, the ones with an address that can be mailed."""
         return sum(int(row["records"]) for row in self._latest_history() if row["verdict"] in ("ok", "warning"))
 
+    @property
+    def repairs(self) -> Rows:
+        """Of those, the ones that were repaired without asking: rule, detail, records; the most frequent first."""
+        found = [row for row in self._latest_history() if is_repair(row)]
+        ordered = sorted(found, key=lambda row: (-row["records"], row["rule"]))
+        return [{"rule": row["rule"], "detail": REPAIRS[row["rule"]], "records": row["records"]} for row in ordered]
+
+    @property
+    def repaired(self) -> int:
+        """How many records those are."""
+        return sum(int(row["records"]) for row in self.repairs)
+
     def _latest_history(self) -> Rows:
         days = {row["day"] for row in self.history}
         return [row for row in self.history if row["day"] == max(days)]
@@ -227,6 +240,11 @@ def read(connection: duckdb.DuckDBPyConnection, sync: str) -> Figures:
         statuses=statuses[0] if statuses else {},
         campaigns=_of_mart(connection, "campaigns", CAMPAIGNS, audience),
     )
+
+
+def is_repair(row: Mapping[str, Any]) -> bool:
+    """Whether a row of `history` counts addresses that were repaired without asking."""
+    return row["verdict"] == "ok" and row["rule"] in REPAIRS
 
 
 def _of_mart(connection: duckdb.DuckDBPyConnection, mart: str, query: str, parameters: Mapping[str, Any]) -> Rows:

@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.reports import charts, words
-from pipelines.reports.figures import Figures, Rows
+from pipelines.reports.figures import Figures, Rows, is_repair
 from pipelines.reports.files import replacing
 
 MOST_RULES = 6
@@ -161,10 +161,13 @@ def _addresses(figures: Figures) -> Section:
     days = sorted({row["day"] for row in figures.history})
     found: dict[str, dict[date, int]] = defaultdict(dict)
     asked: dict[date, int] = defaultdict(int)
+    repaired: dict[date, int] = defaultdict(int)
     for row in figures.history:
         asked[row["day"]] += int(row["records"])
         if row["verdict"] != "ok":
             found[words.spoken(row["rule"])][row["day"]] = int(row["records"])
+        elif is_repair(row):
+            repaired[row["day"]] += int(row["records"])
     latest = days[-1] if days else None
     rules = sorted(found, key=lambda rule: (-found[rule].get(latest, 0), -sum(found[rule].values()), rule))  # type: ignore[arg-type]
     series = {rule: [found[rule].get(day, 0) for day in days] for rule in rules[:MOST_RULES]}
@@ -174,6 +177,7 @@ def _addresses(figures: Figures) -> Section:
         [
             day,
             asked[day],
+            repaired[day],
             sum(counts.get(day, 0) for counts in found.values()),
             *(series[name][place] for name in series),
         ]
@@ -183,13 +187,17 @@ def _addresses(figures: Figures) -> Section:
         [words.spoken(row["rule"]), row["detail"], words.VERDICTS.get(row["verdict"], row["verdict"]), row["records"]]
         for row in figures.rules
     ]
+    repairs = [[words.spoken(row["rule"]), row["detail"], row["records"]] for row in figures.repairs]
     return Section(
         "addresses",
         "Addresses",
-        f"{_count(figures.bad, 'record')} can't be mailed because the address is wrong or missing.",
+        f"{_count(figures.bad, 'record')} can't be mailed because the address is wrong or missing. "
+        f"{_count(figures.repaired, 'address', 'addresses')} could be repaired without asking.",
         (
             "Every address is judged before anything is sent, by its form only: a right form is no promise that "
             "somebody reads it. Look at it means that it is mailed all the same.",
+            "Repaired without asking is only what can't be wrong: blanks around an address, signs that nobody sees. "
+            "The CRM stays as it is.",
             "Of each day the last plan counts, of the records that the CRM wants mailed.",
         ),
         (_bars("Wrong, missing and doubtful addresses by rule", [f"{day:%d %b}" for day in days], series),)
@@ -197,7 +205,13 @@ def _addresses(figures: Figures) -> Section:
         else (),
         (
             _table("Now, by rule", ("Rule", "What is wrong", "Verdict", "Records"), now),
-            _table("By day, the latest first", ("Day", "Records", "With a finding", *series), history, is_folded=True),
+            _table("Repaired without asking, in the last plan", ("Rule", "What was done", "Records"), repairs),
+            _table(
+                "By day, the latest first",
+                ("Day", "Records", "Repaired", "With a finding", *series),
+                history,
+                is_folded=True,
+            ),
         ),
     )
 
@@ -376,8 +390,8 @@ def _seconds(run: Mapping[str, Any]) -> int | None:
     return None if run["seconds"] is None else math.ceil(run["seconds"])
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, several: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def _not_yet(what: str) -> str:

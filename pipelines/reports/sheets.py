@@ -188,6 +188,7 @@ def summary(figures: Figures) -> list[Block]:
     judged: list[list[Any]] = [
         ["Records that the CRM wants mailed", figures.checked],
         ["of those, with a usable address", figures.usable],
+        ["of those, repaired without asking", figures.repaired],
     ]
     about: list[list[Any]] = [
         ["Sync", plan.sync],
@@ -207,6 +208,7 @@ def summary(figures: Figures) -> list[Block]:
         for row in figures.holds
     ]
     rules = [[words.spoken(row["rule"]), row["detail"], row["records"], row["verdict"]] for row in figures.rules]
+    repairs = [[words.spoken(row["rule"]), row["detail"], row["records"]] for row in figures.repairs]
     released = [
         [words.spoken(row["reason"]), words.RELEASED.get(row["became"], row["became"]), row["records"]]
         for row in figures.released
@@ -220,6 +222,7 @@ def summary(figures: Figures) -> list[Block]:
         ),
         Block("Held back", ("Reason", "What it means", "Records", "Since"), holds),
         Block("Addresses to look at", ("Rule", "What is wrong", "Records", "Verdict"), rules),
+        Block("Addresses repaired without asking", ("Rule", "What was done", "Records"), repairs),
         Block("No longer held since the last push", ("Was held for", "What became of it", "Records"), released),
     ]
 

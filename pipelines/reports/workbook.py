@@ -21,10 +21,10 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from pipelines.reports.files import replacing
+from pipelines.reports.formulas import is_formula_like
 
 MAX_ROWS = 1_048_576  # of a sheet, headings included
 MAX_TEXT = 32_767  # characters of a cell
-FORMULA_STARTS = ("=", "+", "-", "@", "#", "\t", "\r", "\n")
 # What XML 1.0 can't hold, and what Excel itself would read as such a character's code.
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 CODE_LIKE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
@@ -183,7 +183,7 @@ class _Cells:
         if not isinstance(value, str):
             return self._made(value, _format(value))
         text = plain(value)
-        is_risky = text.startswith(FORMULA_STARTS)
+        is_risky = is_formula_like(text)
         if not is_risky and not is_long:
             return text
         cell = self._made(text, "General", is_risky=is_risky, is_long=is_long)

@@ -23,6 +23,7 @@ from pipelines.ledger import load
 from pipelines.ledger.crm_journal import CrmJournal
 from pipelines.reports import workbook
 from pipelines.reports.files import replacing
+from pipelines.reports.formulas import harmless
 from pipelines.reports.workbook import Block, Column, Sheet
 from pipelines.stats import crm_plans, write_back
 from pipelines.warehouse import rows
@@ -39,6 +40,8 @@ COLUMNS: Mapping[str, Column] = {
     "after": Column("Enter", 60, is_long=True),
     "reason": Column("Why", 14),
 }
+# What a CRM takes from an imported file: whose record, which field, which value. In a CSV file they stay as they are.
+IMPORTED = frozenset({"entity", "contact_key", "email_key", "field", "after"})
 WHAT = {"set": "field", "note": "note", "event": "event"}
 NOTE = "This file holds addresses in full, for whoever enters them. Keep it as carefully as the CRM itself."
 NEXT = "What stands here is left out of the next work-list; with --again it comes once more, unless the CRM has it."
@@ -117,13 +120,13 @@ def _path(home: Home, sync: SyncConfig, to: Path | None) -> Path:
 
 
 def _write(path: Path, sync: SyncConfig, found: Sequence[Mapping[str, Any]]) -> None:
-    lines = [[_cell(row, name) for name in COLUMNS] for row in found]
     if path.suffix.lower() == CSV:
         with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8-sig") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
-            writer.writerows(lines)
+            writer.writerows([_csv_cell(row, name) for name in COLUMNS] for row in found)
         return
+    lines = [[_cell(row, name) for name in COLUMNS] for row in found]
     told: list[list[Any]] = [
         ["Sync", sync.sync],
         ["Rows", len(lines)],
@@ -140,3 +143,9 @@ def _cell(row: Mapping[str, Any], name: str) -> Any:
     if name == "what":
         return WHAT[row["op"]]
     return crm_plans.entered(row) if name == "after" else row[name]
+
+
+def _csv_cell(row: Mapping[str, Any], name: str) -> Any:
+    """A cell of a file without types: harmless to whoever opens it, unless a CRM is to read it."""
+    value = _cell(row, name)
+    return value if name in IMPORTED or value is None else harmless(str(value))

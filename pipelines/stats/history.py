@@ -74,11 +74,12 @@ AUDIENCES = Kind(
     inner join (select * exclude (last_seen_at) from extract.audiences) as told using (connection, audience_id)
     """,
 )
-# The marts that build on what they said before: growth by day, and the members, past ones included, that it counts.
+# The marts that build on what they said before: growth by day, the members, past ones included, that it counts, and who
+# was parked when.
 GROWTH = Kind(
     "growth",
     "audience_id",
-    ("marts.audience_daily", "marts.audience_members"),
+    ("marts.audience_daily", "marts.audience_members", "marts.parked_members"),
     """
     with days as (
         select connection, audience_id, max(day)::timestamp as stamp, sum(hash(told)::hugeint % 1000000007) as print
@@ -91,12 +92,19 @@ GROWTH = Kind(
                 email, email_key, status, entity, contact_key, managed, tags, groups, joined_at, left_at
             )::hugeint % 1000000007) as print
         from marts.audience_members group by all
+    ),
+    parked as (
+        select
+            connection, audience_id, max(greatest(since, until)) as stamp,
+            sum(hash(told)::hugeint % 1000000007) as print
+        from marts.parked_members as told group by all
     )
     select
-        connection, audience_id as key, greatest(days.stamp, members.stamp) as stamp,
-        concat_ws(' ', days.print, members.print) as print
+        connection, audience_id as key, greatest(days.stamp, members.stamp, parked.stamp) as stamp,
+        concat_ws(' ', days.print, members.print, parked.print) as print
     from days
     full outer join members using (connection, audience_id)
+    full outer join parked using (connection, audience_id)
     """,
 )
 KINDS = (CAMPAIGNS, READ, AUDIENCES, GROWTH)

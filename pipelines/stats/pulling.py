@@ -19,7 +19,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines import clock, progress
 from pipelines.config import Home, SyncConfig
@@ -43,9 +43,11 @@ from pipelines.warehouse import Warehouse, rows
 TOTALS = tuple(field.name for field in fields(Campaign) if field.type in (int, int | None))
 SENDING = frozenset({"sent_count", "hard_bounces", "soft_bounces"})
 CLICKING = frozenset({"clicks", "unique_clicks"})
+EVENTS = ("opens", "clicks", "hard_bounces", "soft_bounces", "opt_outs", "complaints")
 OVERLAP = timedelta(days=1)  # providers tell some events late
 
 Totals = Mapping[str, int | None]
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ class _Due:
             return frozenset(TOTALS)
         return frozenset(name for name in TOTALS if name not in self.known or self.known[name] != self.totals[name])
 
+    def events_expected(self, *, is_whole: bool) -> int:
+        """About how many events will be told: all, or what came since the last read."""
+        return sum((self.totals[name] or 0) - (0 if is_whole else self.known.get(name) or 0) for name in EVENTS)
+
 
 class _EventsMissingError(Exception):
     """The events kept and those read don't add up to the totals."""
@@ -95,7 +101,10 @@ def pull_campaigns(home: Home, warehouse: Warehouse, provider: Provider, sync: S
     # Before the call: what happens during it may or may not be in the totals.
     read_at = clock.naive(clock.now())
     since = None if _is_first(warehouse, sync, audience_id) else _window_start(sync)
-    campaigns = list(provider.campaigns(audience_id, since=since))
+    campaigns: list[Campaign] = []
+    for campaign in provider.campaigns(audience_id, since=since):
+        campaigns.append(campaign)
+        progress.advance("campaign headers", len(campaigns))
     landed = land_pages(home, sync, Campaign, [campaigns])
     totals = ", ".join(f"greatest(told.{name}, held.{name}) as {name}" for name in TOTALS)
     shrunk = " or ".join(f"coalesce(told.{name} < held.{name}, false)" for name in TOTALS)
@@ -123,7 +132,7 @@ def pull_details(home: Home, warehouse: Warehouse, provider: Provider, sync: Syn
     pulled = Pulled()
     for at, due in enumerate(found, start=1):
         if due.moved:
-            pulled += _Pull(home, warehouse, provider, sync, due).run()
+            pulled += _Pull(home, warehouse, provider, sync, due, f"campaign {at} of {len(found)}").run()
             history.keep(home, warehouse, [history.CAMPAIGNS], sync.to.connection, [due.campaign_id])
         progress.advance("campaigns", at, len(found))
     with warehouse.transaction() as database:
@@ -173,14 +182,17 @@ def _due(warehouse: Warehouse, sync: SyncConfig, audience_id: str) -> list[_Due]
 
 
 class _Pull:
-    """The reading of one campaign that moved."""
+    """The reading of one campaign that moved; `which` it is is told with each page."""
 
-    def __init__(self, home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, due: _Due) -> None:
+    def __init__(
+        self, home: Home, warehouse: Warehouse, provider: Provider, sync: SyncConfig, due: _Due, which: str
+    ) -> None:
         self._home = home
         self._warehouse = warehouse
         self._provider = provider
         self._sync = sync
         self._due = due
+        self._which = which
         self._target = Target(sync.to.connection, due.campaign_id)
 
     def run(self) -> Pulled:
@@ -202,13 +214,15 @@ class _Pull:
         campaign_id, moved = self._due.campaign_id, self._due.moved
         parts = [Part(DomainTotals, self._land(DomainTotals, [self._provider.domains(campaign_id)]))]
         if moved & SENDING:
-            parts.append(Part(Send, self._land(Send, self._provider.sends(campaign_id))))
+            pages = self._told("recipients", self._provider.sends(campaign_id), self._due.totals["sent_count"])
+            parts.append(Part(Send, self._land(Send, pages)))
         if moved & CLICKING:
             links = self._provider.links(campaign_id)
             fresh = self._clicked(links)
             only = ("list_contains(?::text[], link_id)", [link.link_id for link in fresh])
             parts.append(Part(Link, self._land(Link, [links])))
-            parts.append(Part(LinkClick, self._land(LinkClick, self._clicks(fresh)), only))
+            clickers = self._told("clickers", self._clicks(fresh), sum(link.unique_clickers for link in fresh))
+            parts.append(Part(LinkClick, self._land(LinkClick, clickers), only))
         return parts
 
     def _clicked(self, links: Sequence[Link]) -> list[Link]:
@@ -228,9 +242,17 @@ class _Pull:
 
     def _events(self, since: datetime | None) -> Part:
         start = clock.text(since.replace(tzinfo=UTC)) if since else None
-        landed = self._land(Event, self._provider.events(self._due.campaign_id, since=start))
+        pages = self._provider.events(self._due.campaign_id, since=start)
+        landed = self._land(Event, self._told("events", pages, self._due.events_expected(is_whole=since is None)))
         # What has no time is told anew each time.
         return Part(Event, landed, ("(happened_at >= ? or happened_at is null)", since) if since else None)
+
+    def _told(self, what: str, pages: Iterable[Sequence[Row]], total: int | None) -> Iterator[Sequence[Row]]:
+        done = 0
+        for page in pages:
+            done += len(page)
+            progress.advance(f"{what} of {self._which}", done, max(total or 0, done))
+            yield page
 
     def _land(self, kind: type, pages: Iterable[Sequence[Any]]) -> Landed:
         return land_pages(self._home, self._sync, kind, pages)

@@ -35,7 +35,7 @@ told as (
         suppressions.since,
     from suppressions
     inner join ledger.objectors as objectors using (email_key, since)
-    where suppressions.reason in ('opted_out', 'complained', 'erased') and suppressions.source <> 'admin'
+    where suppressions.reason in ('opted_out', 'complained', 'erased') and suppressions.source not in ('admin', 'crm')
     union all
     select
         'bounces' as kind,

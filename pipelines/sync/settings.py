@@ -12,6 +12,7 @@ import duckdb
 
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
+from pipelines.config.connections import ProviderConnection
 from pipelines.config.sync import GroupRule, GroupSplit, Source, TagRule, TagSplit
 from pipelines.providers.base import Traits
 
@@ -66,7 +67,7 @@ def map_vars(home: Home, sync: SyncConfig) -> dict[str, Any]:
 
 
 def marts_vars(home: Home) -> dict[str, Any]:
-    """The --vars with which dbt builds the marts: the syncs, how their notes are worded, whose campaigns have tags."""
+    """The --vars with which dbt builds the marts: the syncs, how their notes are worded, where they park, tags."""
     syncs = home.syncs.values()
     return {
         "syncs": sorted(home.syncs),
@@ -74,10 +75,14 @@ def marts_vars(home: Home) -> dict[str, Any]:
         "notes": {
             sync.sync: {"language": sync.stats.notes_language, "timezone": sync.schedule.timezone} for sync in syncs
         },
-        "tagging": sorted(
-            {sync.to.connection for sync in syncs if home.connection(sync.to.connection).kind == "mailup"}
-        ),
+        "parking": {sync.sync: sync.on_exit.group for sync in syncs if sync.on_exit.group},
+        "tagging": sorted({sync.to.connection for sync in syncs if _has_campaign_tags(home, sync)}),
     }
+
+
+def _has_campaign_tags(home: Home, sync: SyncConfig) -> bool:
+    connection = home.connection(sync.to.connection)
+    return isinstance(connection, ProviderConnection) and connection.has_campaign_tags
 
 
 def _source(home: Home, sync: SyncConfig, source: Source) -> dict[str, Any]:

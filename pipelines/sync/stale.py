@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -110,13 +111,24 @@ def _gone(name: str, was: Mapping[str, Any]) -> str:
     )
 
 
+def is_too_old(created_at: datetime) -> bool:
+    """Whether a plan that was made then may no longer be pushed."""
+    return clock.naive(clock.now()) - created_at > MAX_AGE
+
+
+def as_of_now(plan: Plan) -> Plan:
+    """The plan as people are to see it: what still seems to wait is `expired` once it is too old to be pushed."""
+    is_waiting = plan.status in ("pending", "refused")
+    return replace(plan, status="expired") if is_waiting and is_too_old(plan.created_at) else plan
+
+
 def raise_if_stale(plan: Plan, home: Home, sync: SyncConfig, *, checksum_now: str) -> None:
     """Raise `StalePlan` when the plan as a whole no longer fits what is known here, saying what moved."""
     _raise_first(
         plan,
         (plan.checksum != checksum_now, "its rows are not those that were frozen"),
         (plan.config_hash != sync.config_hash(home.connections), "the configuration of the sync changed"),
-        (clock.naive(clock.now()) - plan.created_at > MAX_AGE, f"it is older than {MAX_AGE.days * 24} hours"),
+        (is_too_old(plan.created_at), f"it is older than {MAX_AGE.days * 24} hours"),
     )
 
 

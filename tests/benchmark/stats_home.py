@@ -52,11 +52,12 @@ def fill(home: Home, recipients: int) -> None:
             select
                 '{SYNC}' as sync, 'chimp' as connection, '{AUDIENCE}' as audience_id,
                 timestamp '2026-11-01' as planned_at;
-            create or replace table sync_{SYNC}.stage_members as
+            create or replace table sync_{SYNC}.extract_members as
             select
-                'person' || range || '@people' || range % 200 || '.example' as email_key, email_key as email,
-                'subscribed' as status, ['Klant'] as tags, cast([] as varchar[]) as groups,
-                timestamp '2026-01-01' + to_days(cast(range % 300 as integer)) as joined_at, joined_at as changed_at,
+                range::text as provider_id, 'person' || range || '@people' || range % 200 || '.example' as email,
+                'subscribed' as status, '["Klant"]' as tags, '[]' as groups,
+                (timestamp '2026-01-01' + to_days(cast(range % 300 as integer)))::text as joined_at,
+                joined_at as changed_at,
             from range({recipients});
             create or replace table sync_{SYNC}.stage_suppressions (
                 email_key text, reason text, source text, since timestamp, is_from_elsewhere boolean
@@ -67,7 +68,7 @@ def fill(home: Home, recipients: int) -> None:
             select
                 '{SYNC}' as sync, 'chimp' as connection, '{AUDIENCE}' as audience_id, email_key,
                 'C' || row_number() over () as contact_key, 'crm.people' as entity, timestamp '2026-01-01' as joined_at,
-            from sync_{SYNC}.stage_members;
+            from (select *, email as email_key from sync_{SYNC}.extract_members);
             insert into ledger.pushes by name
             select
                 'run-1' as run_id, row_number() over () as seq, '{SYNC}' as sync, 'chimp' as connection, audience_id,

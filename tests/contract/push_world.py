@@ -20,7 +20,7 @@ from pipelines.config import load_home
 from pipelines.crm.loading import load_entity
 from pipelines.defs.stopping import stoppable
 from pipelines.errors import EnlistError
-from pipelines.ledger import consent, load, objectors
+from pipelines.ledger import consent, load, mapped, objectors
 from pipelines.providers.base import Provider
 from pipelines.providers.http import Patience
 from pipelines.quality import checking
@@ -169,8 +169,7 @@ class World(ABC, Generic[Kind]):
                 # They are compiled for a warehouse in memory.
                 in_file = sql.replace('"memory".', '"warehouse".')
                 database.execute(f"create or replace table sync_people.{name} as {in_file}")
-            objectors.record(self.home.ledger, objectors.news(database, self.sync.sync))
-            load.load(database, self.home.ledger)
+            mapped.remember(database, self.home.ledger, self.sync)
             return freeze(database, self.home, self.sync, self.kind.traits)
 
     def push(self, provider: Provider, run_id: str, **request: Any) -> Result:

@@ -278,6 +278,28 @@ def test_iteras_gets_its_field_and_a_person_the_notes(iteras_simulator: Iteras, 
     assert second.size == 1
 
 
+def test_a_csv_work_list_guards_what_people_read_and_leaves_what_is_imported_as_it_is(
+    iteras_simulator: Iteras, tmp_path: Path
+) -> None:
+    """M2: an owner is text that somebody typed; a key, an address or a value must arrive as it is meant."""
+    people = [{"data": {"name": "=1+1", "email": "+anna@leads.example"}}]
+    (key,) = map(str, iteras_simulator.add_customers(people))
+    settings = {
+        **{"kind": "iteras", "url": iteras_simulator.url, "api_key": iteras_simulator.api_key},
+        **{"max_age": None, "entities": {"customers": {"key": "id"}}},
+    }
+    world = CrmWorld(tmp_path / "home", settings, "customers", {"notes": True}, ("id", "email", "name"))
+    world.extract()
+    world.sent(key, "=Sent to Anna.")
+    hand_out(world.home, world.sync, tmp_path / "list.csv")
+    with (tmp_path / "list.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row == {
+        **{"owner": "'=1+1", "entity": "crm.customers", "contact_key": key, "email_key": "+anna@leads.example"},
+        **{"what": "note", "field": "enlist chimp c1", "before": "", "after": "=Sent to Anna.", "reason": "new"},
+    }
+
+
 def test_a_work_list_of_another_kind_of_file_is_refused(leads: Leads, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="neither a folder nor the name of a work-list"):
         hand_out(leads.home, leads.sync, tmp_path / "list.doc")

@@ -150,11 +150,7 @@ def opened(statistics: Statistics) -> tuple[str, str]:
 
 
 def test_a_pull_with_nothing_new_reads_the_totals_and_nothing_else(statistics: Statistics) -> None:
-    """A first one says how far it is."""
-    heard = Heard()
-    with progress.shown_by(heard):
-        first, totals, details = statistics.pull()
-    assert [said for said in heard.said if said[0] == "campaigns"] == [("campaigns", at, 3) for at in (1, 2, 3)]
+    first, totals, details = statistics.pull()
     assert (first.campaigns, totals) == (3, 3)
     assert min(first.sends, first.events, first.links, first.link_clicks) > 0
     assert details >= 3 * 6
@@ -162,6 +158,20 @@ def test_a_pull_with_nothing_new_reads_the_totals_and_nothing_else(statistics: S
     statistics.at("11-12T08:00")
     assert statistics.pull() == (Pulled(), 3, 0)
     assert statistics.stats() == before
+
+
+def test_a_pull_says_how_far_it_is_header_by_header_and_page_by_page(statistics: Statistics) -> None:
+    """Within a campaign too: a large one takes minutes."""
+    heard = Heard()
+    with progress.shown_by(heard):
+        pulled, _, _ = statistics.pull()
+    assert heard.said[:3] == [("campaign headers", at, None) for at in (1, 2, 3)]
+    assert [said for said in heard.said if said[0] == "campaigns"] == [("campaigns", at, 3) for at in (1, 2, 3)]
+    for what, read in (("recipients", pulled.sends), ("clickers", pulled.link_clicks), ("events", pulled.events)):
+        last = {name: (done, total) for name, done, total in heard.said if name.startswith(what)}
+        assert set(last) == {f"{what} of campaign {at} of 3" for at in (1, 2, 3)}
+        assert sum(done for done, _ in last.values()) == read
+        assert all(total == done for done, total in last.values()), "how many there will be is known beforehand"
 
 
 def test_only_the_campaign_that_moved_is_read_and_of_its_events_those_since(statistics: Statistics) -> None:

@@ -1,14 +1,19 @@
 """Imports into MailUp: cut, polled, read back row by row, and what they leave when they fail."""
 
 import logging
+import os
 import re
+import signal
 import threading
 from datetime import timedelta
 
 import pytest
-from mailup_world import FIELD, PLACED, MailupWorld, add, people, told
+from mailup_world import FIELD, PLACED, MailupWorld, add, before_calls, change, people, told
 
+from pipelines import progress
+from pipelines.defs.stopping import stoppable
 from pipelines.errors import TransientError
+from pipelines.sandbox.http import Call
 
 
 def test_imports_are_cut_polled_and_read_back_row_by_row(mailup: MailupWorld) -> None:
@@ -33,6 +38,54 @@ def test_imports_are_cut_polled_and_read_back_row_by_row(mailup: MailupWorld) ->
     for email in people(1200):
         assert members[email].fields == {FIELD: f"N {email}"} == (outcomes[email].kept or {})["fields"]
         assert members[email].provider_id == outcomes[email].provider_id
+
+
+class Heard(progress.Silent):
+    """Remembers what it is told of imports."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[int, int | None]] = []
+
+    def advance(self, what: str, done: int, total: int | None) -> None:
+        assert what == "rows imported"
+        self.said.append((done, total))
+
+
+def test_how_many_rows_are_imported_is_told_while_a_batch_goes_on(mailup: MailupWorld) -> None:
+    """A12, F11: into the list and into each group, out of all the rows of the batch."""
+    mailup.simulator.turn(import_seconds=0.1)
+    provider = mailup.open(import_chunk=50)
+    groups = [provider.create_group(mailup.audience_id, None, name).key for name in ("Soci", "Donatori")]
+    adds = [add(email) for email in people(120)]
+    joins = [
+        change("join", email, {"groups": []}, {"groups": sorted(groups[: 1 + number // 30])})
+        for number, email in enumerate(people(60))
+    ]
+    heard = Heard()
+    with progress.shown_by(heard):
+        assert set(told(mailup.push([*adds, *joins], provider))) == {"applied"}
+    assert {total for _, total in heard.said} == {60 + 60 + 30}  # alone, and into each group
+    assert heard.said == sorted(heard.said)
+    assert [done for done in dict(heard.said) if done] == [50, 60, 90, 140, 150]
+    assert heard.said[0] == (0, 150), "also while the first import is waited for"
+
+
+def test_a_signal_in_the_middle_of_a_batch_waits_for_all_its_imports(mailup: MailupWorld) -> None:
+    provider = mailup.open(import_chunk=50)
+    asked: list[str] = []
+
+    def ask(call: Call) -> None:
+        if "/Import/" in call.route and not asked:
+            asked.append(call.route)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with stoppable():
+        with before_calls(mailup.simulator, ask):
+            outcomes = mailup.push([add(email) for email in people(150)], provider)
+        assert told(outcomes) == {"applied": 150}
+        assert asked
+        with pytest.raises(KeyboardInterrupt):
+            progress.advance("changes", 150, 150)
 
 
 def test_newcomers_are_read_back_without_reading_the_whole_list(mailup: MailupWorld) -> None:

@@ -4,7 +4,9 @@ Belongs here: single rules. Does not: every request over states drawn by chance 
 """
 
 import pytest
-from mailup_world import FIELD, MARIO, MailupWorld, add, join, people, told, unsubscribe, update
+from mailup_world import FIELD, MARIO, MailupWorld, add, change, join, people, told, unsubscribe, update
+
+from pipelines.providers.base import Change
 
 
 def test_nobody_who_said_no_is_ever_subscribed_by_anything(mailup: MailupWorld) -> None:
@@ -103,6 +105,45 @@ def test_who_is_to_be_asked_gets_the_mail_and_waits(mailup: MailupWorld) -> None
     assert (members[email].status, members[refuser].status) == ("pending", "unsubscribed")
     mailup.act(email, "confirm")
     assert mailup.read()[email].status == "subscribed"
+
+
+def returning(email: str, status: str = "subscribed") -> Change:
+    """The row of somebody who is wanted again and whom, as the ledger has it, Enlist unsubscribed."""
+    return change("add", email, {"status": "unsubscribed"}, {"status": status, "fields": {FIELD: "Ann"}})
+
+
+@pytest.mark.parametrize("count", [10, 70], ids=["by call", "by import"])
+def test_whom_enlist_unsubscribed_itself_is_never_forced_back_and_can_be_asked(mailup: MailupWorld, count: int) -> None:
+    """H5, M4: MailUp's calls that subscribe again don't look what the person said in that moment."""
+    emails = people(count)
+    mailup.put(emails)
+    members = mailup.read()
+    mailup.push([unsubscribe(members[email]) for email in emails])
+    outcomes = mailup.push([returning(email) for email in emails], mailup.open())
+    assert told(outcomes) == {"out_by_us": count}
+    assert "console" in str(outcomes[emails[0]].remedy)
+    after = mailup.read()
+    assert {after[email].status for email in emails} == {"unsubscribed"}
+    assert told(mailup.push([returning(email, "pending") for email in emails])) == {"applied": count}
+    mailup.act(emails[0], "confirm")
+    after = mailup.read()
+    assert (after[emails[0]].status, after[emails[1]].status) == ("subscribed", "pending")
+    assert mailup.simulator.resubscribed() == []
+
+
+@pytest.mark.parametrize("status", ["subscribed", "pending"])
+def test_who_said_no_after_enlist_unsubscribed_them_is_not_even_asked(mailup: MailupWorld, status: str) -> None:
+    """M4: by the link in an old mail, or by anything else than the house's own doing."""
+    codes = dict(zip(people(5), (2, 161, 1024, 128, 256), strict=True))
+    mailup.put(list(codes))
+    members = mailup.read()
+    mailup.push([unsubscribe(members[email]) for email in codes])
+    for email, code in codes.items():
+        mailup.act(email, "opt_out", type=code)
+    outcomes = mailup.push([returning(email, status) for email in codes], mailup.open())
+    assert told(outcomes) == {"opted_out": 5}
+    after = mailup.read()
+    assert {after[email].status for email in codes} == {"unsubscribed"}
 
 
 def test_opt_outs_of_the_crm_are_passed_on_one_by_one_or_by_import(mailup: MailupWorld) -> None:

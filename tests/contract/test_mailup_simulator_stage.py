@@ -137,6 +137,24 @@ def test_marketers_change_people_by_hand(call: MailupCaller) -> None:
     assert act(call.list_id, ALBA, "erase_by_hand") is None
 
 
+def test_a_list_that_is_deleted_in_the_console_is_gone_with_its_messages_and_its_people_stay(
+    call: MailupCaller,
+) -> None:
+    other = call.simulator.add_list("Altra")
+    group = call.simulator.add_group(other, "Soci")
+    call.simulator.add_recipients(other, [{"Email": ALBA}, {"Email": NEW}], group)
+    call.simulator.send_campaign(other, "S", "c")
+    before = call.simulator.recipient(call.list_id, ALBA)
+    backstage(call, "DELETE", "lists", json={"list_id": other})
+    backstage(call, "DELETE", "lists", 400, json={"list_id": other})
+    assert [item["IdList"] for item in call.items("/List")] == [call.list_id]
+    assert call("GET", f"/List/{other}/Emails").status_code == 404
+    assert call("GET", f"/Group/{group}/Recipients").status_code == 404
+    assert call.simulator.recipient(call.list_id, ALBA) == before
+    known = call.simulator.recipient(call.list_id, NEW)
+    assert known and (known["status"], known["groups"]) == ("", [])
+
+
 def test_faults_meet_the_calls_they_are_meant_for_and_no_others(call: MailupCaller) -> None:
     fault = {"kind": "problem", "status": 503, "method": "GET", "path": "/Console/User/Lists", "times": 2, "skip": 1}
     backstage(call, "POST", "faults", json=fault)

@@ -1,6 +1,7 @@
 """mira_mailup keeps the rules of Mira's own e-mail module (seed 002): judged by the provider's own state.
 
-The story: a first run; a mailing, after which people bounce and say no; then an administrator lifts two blocks.
+The story: a first run; a mailing, after which people bounce and say no; then an administrator lifts two blocks, and one
+of the two signs up again.
 """
 
 import csv
@@ -45,7 +46,10 @@ class Story:
     blocked: Document
     first: tuple[Day, dict[str, Document]]
     after_mailing: tuple[Day, dict[str, Document]]
+    unblocked: str
     lifted: tuple[Day, dict[str, Document]]
+    failures: list[Document]
+    returned: tuple[Day, dict[str, Document]]
     lists: list[Document]
     event: Document
     refused: list[Document]
@@ -94,8 +98,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             if row["Blockerad"] and row["Avprenumererad"] == "Nej" and judge(row["E-post"]).is_mailable
         )
         edit_selections(sample.root / "crm" / "mira", blocked["PersonID"], Blockerad="")
-        sample.command("unblock", people[0], "--reason", "ringde och bad om det")
+        unblocked = " ".join(sample.enlist("unblock", people[0], "--reason", "ringde och bad om det").out.split())
         lifted = (sample.day(), sample.recipients(list_id))
+        failures = sample.command("failures", SYNC, "--reveal")["result"]["failures"]
+        mailup.act(list_id, people[0], "resubscribe")
+        returned = (sample.day(), sample.recipients(list_id))
         lists = [
             sample.command("crm", "worklist", SYNC, "--to", str(sample.root / file)) for file in ("1.csv", "2.csv")
         ]
@@ -107,7 +114,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             ("push", event["result"]["plan_id"]),
         ]
         refused = [sample.command("crm", *words) for words in wrong]
-        yield Story(sample, people, blocked, first, after_mailing, lifted, lists, event, refused)
+        days = (first, after_mailing, unblocked, lifted, failures, returned)
+        yield Story(sample, people, blocked, *days, lists, event, refused)
 
 
 def vars_of(habits: Habits) -> dict[str, Any]:
@@ -122,7 +130,7 @@ def statistics(sample: Sample) -> None:
 
 
 def test_no_day_ends_in_an_error(story: Story) -> None:
-    assert [day.error for day, _ in (story.first, story.after_mailing, story.lifted)] == [None] * 3
+    assert [day.error for day, _ in (story.first, story.after_mailing, story.lifted, story.returned)] == [None] * 4
 
 
 def test_somebody_in_several_selections_gets_one_copy_and_is_in_all_their_groups(story: Story) -> None:
@@ -150,11 +158,21 @@ def test_one_soft_bounce_blocks(story: Story) -> None:
 
 
 def test_an_administrator_can_lift_a_block(story: Story) -> None:
-    """H5: from then on mail can go out again, as far as MailUp lets it."""
+    """H5: nothing holds the address any more, but in MailUp it takes a hand, which the command and the failure say."""
     query = "select released_by, note from ledger.suppressions where email_key = ?"
     rows = story.sample.query(query, [story.soft])
     assert rows
     assert all(row["released_by"] for row in rows)
+    assert "subscribe the person by hand in its console, or let them sign up" in story.unblocked
+    day, people = story.lifted
+    assert day.told(story.soft) == {("add", "returned")}
+    assert people[story.soft]["status"] == "Unsubscribed"
+    (failure,) = (row for row in story.failures if row["email"] == story.soft)
+    assert (failure["code"], "by hand in MailUp's console" in failure["remedy"]) == ("out_by_us", True)
+    day, people = story.returned
+    assert people[story.soft]["status"] == "Subscribed"
+    assert story.soft not in day.holds
+    assert story.sample.sandbox.mailup.resubscribed() == []
 
 
 def test_whoever_left_the_mass_mailings_is_held_though_mira_says_otherwise(story: Story) -> None:

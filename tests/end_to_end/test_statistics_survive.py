@@ -1,4 +1,4 @@
-"""What analysts saw stays when the warehouse is deleted: campaigns, and the growth of an audience day by day.
+"""What analysts saw stays when the warehouse is deleted: campaigns, the growth of an audience, who was parked when.
 
 Belongs here: the marts after such a loss. Does not: the stats tables (contract/test_statistics_history.py).
 """
@@ -11,7 +11,10 @@ from rehearsal import SYNC, Rehearsal
 
 pytestmark = pytest.mark.slow
 
-MARTS = ("audiences", "audience_daily", "audience_members", "campaigns", "sends", "events", "links", "link_clicks")
+MARTS = (
+    *("audiences", "audience_daily", "audience_members", "parked_members"),
+    *("campaigns", "sends", "events", "links", "link_clicks"),
+)
 # A day that nobody can count again: who was there then is not told any more.
 SEEN = """
 insert into marts.audience_daily by name
@@ -25,6 +28,12 @@ select * replace (
     'gone@people.example' as email, 'gone@people.example' as email_key, 'deleted' as status, null as contact_key,
     false as managed, left_at - interval 40 days as left_at
 )
+from marts.audience_members limit 1
+"""
+# Somebody who was in the parking group once: only that reading of the audience saw it.
+PARKED = """
+insert into marts.parked_members by name
+select connection, audience_id, email_key, timestamp '2026-01-01' as since, timestamp '2026-02-01' as until
 from marts.audience_members limit 1
 """
 PAST = """
@@ -42,12 +51,13 @@ def marts(home: Rehearsal) -> dict[str, list[dict[str, Any]]]:
 
 def test_the_marts_are_as_they_were_though_the_warehouse_is_deleted(settled: Rehearsal, tmp_path: Path) -> None:
     home = settled.copy(tmp_path / "home")
-    for statement in (SEEN, GONE, PAST):
+    for statement in (SEEN, GONE, PARKED, PAST):
         home.query(statement)
     home.run(line="audiences")
     before = marts(home)
     assert before["audience_daily"][0]["subscribed_count"] == 777
     assert "gone@people.example" in {row["email_key"] for row in before["audience_members"]}
+    assert len(before["parked_members"]) == 1
     assert "Former customers" in {row["name"] for row in before["audiences"]}
     home.home().warehouse.unlink()
     home.run(("extract", "check", "stage", "map", "plan", "marts"))

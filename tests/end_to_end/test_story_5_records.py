@@ -53,7 +53,7 @@ def test_every_table_tells_its_rows_and_columns(
     quiet_run: dict[str, dg.AssetMaterialization], stats_run: dict[str, dg.AssetMaterialization]
 ) -> None:
     """Under the keys that the UI draws: dagster/row_count and dagster/column_schema."""
-    assert len(quiet_run | stats_run) == 46
+    assert len(quiet_run | stats_run) == 49
     for name, materialization in (quiet_run | stats_run).items():
         count = materialization.metadata["dagster/row_count"]
         assert isinstance(count.value, int), name
@@ -92,6 +92,14 @@ def test_the_plans_counts_are_a_table(first_plan: dict[str, dg.AssetMaterializat
     assert isinstance(changes, dg.MarkdownMetadataValue)
     lines = [f"| {row['op']} | {row['reason']} | {row['count']:,} |" for row in planned.plan().counts]
     assert changes.value == "\n".join(["| op | reason | count |", "|---|---|---|", *lines])
+
+
+def test_a_plan_is_made_while_somebody_is_waited_for_and_when_there_is_nothing_to_do(
+    first_plan: dict[str, dg.AssetMaterialization], quiet_run: dict[str, dg.AssetMaterialization]
+) -> None:
+    """The plan is what turns late when the CRM or the provider can't be read: neither of these may look like that."""
+    assert f"{SYNC}/plan/frozen" in first_plan
+    assert f"{SYNC}/plan/frozen" in quiet_run
 
 
 def test_the_check_of_a_first_plan_warns_and_that_of_a_shrunken_crm_is_an_error(

@@ -1,7 +1,7 @@
 """vtiger_mailup keeps the rules of the Vtiger connector for MailUp (seed 004): judged by the provider's own state.
 
 The story: a first run; then leads change, people say no, and somebody deletes a group in MailUp, which a person looks
-at; then one comes back. In the end the noes are written to Vtiger.
+at; then one comes back. The noes are written to Vtiger. In the end somebody deletes the list in MailUp.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from rehearsal import Document
+from rehearsal import Document, running
 from sample import Day, Sample, sampling
 
+from pipelines import progress
 from pipelines.errors import UnsafePlan
 from pipelines.sandbox.people import Habits
 from pipelines.sandbox.samples.mailup import VTIGER_LIST, mailup_past
@@ -64,17 +65,21 @@ class Story:
     asked: Document
     written: Document
     fourth: Day
+    seen_in_push: list[Document]
+    before_deletion: dict[str, list[Document]]
+    deleted: dict[str, list[Document]]
 
 
 def put_cast(sample: Sample) -> dict[str, str]:
-    """Ids in the CRM by name. `convertito` is a lead too, which said no and was converted."""
+    """Ids in the CRM by name. `convertito` is a lead too, who said no there."""
     vtiger, ids = sample.sandbox.vtiger, {}
     for name, (module, values) in CAST.items():
         mine = {"email1" if module == "Accounts" else "email": address(name), **values}
         row: dict[str, Any] = {"lastname": name.title(), "assigned_user_id": "19x1", "emailoptout": "0", **mine}
         named = {custom_field(sample, module, key): value for key, value in row.items()}
         (ids[name],) = vtiger.add_records(module, [named])
-    vtiger.add_records("Leads", [{"lastname": "C", "email": address("convertito"), "emailoptout": "1", **ITALIAN}])
+    lead = {"lastname": "C", "email": address("convertito"), "emailoptout": "1", **ITALIAN}
+    (ids["convertito_lead"],) = vtiger.add_records("Leads", [lead])
     return ids
 
 
@@ -98,6 +103,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         list_id = mailup.list_named(VTIGER_LIST)
         mailup.act(list_id, address("sammarino"), "add_by_hand", fields={"8": "San Marino"})
         first = (sample.day("first_run"), sample.recipients(list_id))
+        vtiger.convert(ids["convertito_lead"])
         vtiger.edit(ids["raffreddato"], leadstatus="Junk Lead")
         vtiger.edit(ids["cambia"], company="Nuova S.r.l.")
         mailup.act(list_id, address("cambia"), "edit_fields", fields={"3": "Corretta in MailUp"})
@@ -112,10 +118,48 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         told = " ".join(sample.enlist("stats", SYNC).out.split())
         (status,) = sample.command("status")["result"]["syncs"]
         vtiger.edit(ids["raffreddato"], leadstatus="Warm")
-        third = (sample.day(), sample.recipients(list_id))
+        with progress.shown_by(onlooker := Onlooker(sample)):
+            third = (sample.day(), sample.recipients(list_id))
         asked = sample.command("crm", "plan", SYNC)
         written = sample.command("crm", "push", asked["result"]["plan_id"], "--accept", "first_run")
-        yield Story(sample, ids, first, waiting, second, third, told, status, asked, written, sample.day())
+        fourth = sample.day()
+        before = told_of(sample)
+        mailup.delete_list(list_id)
+        hourly(sample)
+        ends = (fourth, onlooker.seen, before, told_of(sample))
+        yield Story(sample, ids, first, waiting, second, third, told, status, asked, written, *ends)
+
+
+class Onlooker(progress.Silent):
+    """Looks at the lists as their mart would be made in the middle of a push, once."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self.seen: list[Document] = []
+
+    def advance(self, what: str, done: int, total: int | None) -> None:
+        if what == "changes" and not self.seen:
+            compiled = self._sample.home().logs / "dbt" / "analytics" / "compiled"
+            (model,) = compiled.rglob("audiences.sql")
+            self.seen = self._sample.query(model.read_text(encoding="utf-8"))
+
+
+def hourly(sample: Sample) -> None:
+    """What the schedule of the lists does every hour."""
+    from pipelines.cli.running import Runner
+
+    with running():
+        Runner(sample.home()).run(SYNC, "audiences")
+
+
+def told_of(sample: Sample) -> dict[str, list[Document]]:
+    """What analysts are told of the list, of who was in it, and of what they were sent."""
+    asked = {
+        "audiences": f"state, sync_in_progress, subscribed_count from marts.audiences where name = '{VTIGER_LIST}'",
+        "people": "email_key, status from marts.audience_members",
+        "sends": "email_key, entity, contact_key, times_sent from marts.sends",
+    }
+    return {name: sample.query(f"select {query} order by all") for name, query in asked.items()}
 
 
 def groups(people: dict[str, Document], name: str) -> set[str]:
@@ -178,6 +222,8 @@ def test_an_objection_of_a_lead_holds_for_the_contact_it_became(story: Story) ->
     assert address("convertito") not in story.first[1]
     assert address("obietta") not in story.first[1]
     assert story.first[0].holds[address("convertito")] == {"shared_address"}
+    assert address("convertito") not in story.second[1]
+    assert story.second[0].holds[address("convertito")] == {"opted_out"}
 
 
 def test_the_crm_wins_over_what_was_corrected_in_mailup(story: Story) -> None:
@@ -214,6 +260,32 @@ def test_a_campaign_that_reached_people_who_are_parked_is_told(story: Story) -> 
     assert (reached["name"], reached["parked_sent_count"]) == ("Novità", len(parked))
 
 
+def test_what_was_sent_is_told_of_each_lead_contact_and_account(story: Story) -> None:
+    """I2, I5: the campaign, by the record of the CRM."""
+    sends = {row["email_key"]: row for row in story.before_deletion["sends"]}
+    entities = {"caldo": "vtiger.leads", "cliente": "vtiger.contacts", "azienda": "vtiger.accounts"}
+    assert {name: sends[address(name)]["entity"] for name in entities} == entities
+    assert [sends[address(name)]["contact_key"] for name in entities] == [story.ids[name] for name in entities]
+    assert {"vtiger.leads", "vtiger.contacts", "vtiger.accounts"} <= {row["entity"] for row in sends.values()}
+
+
+def test_the_list_tells_that_a_sync_is_under_way_and_no_other_does(story: Story) -> None:
+    """J2."""
+    assert {row["name"] for row in story.seen_in_push if row["sync_in_progress"]} == {VTIGER_LIST}
+    assert len(story.seen_in_push) > 1
+    assert [row["sync_in_progress"] for row in story.before_deletion["audiences"]] == [False]
+
+
+def test_a_list_that_was_deleted_in_mailup_stays_as_history_with_its_people_and_sends(story: Story) -> None:
+    """F10, J1, J4: the next hourly run tells it, though the sync itself has no list any more."""
+    (before,), (after,) = story.before_deletion["audiences"], story.deleted["audiences"]
+    assert (before["state"], after["state"], after["subscribed_count"]) == ("created", "deleted", 0)
+    people = {row["email_key"] for row in story.before_deletion["people"]}
+    assert address("caldo") in people
+    assert {row["email_key"]: row["status"] for row in story.deleted["people"]} == dict.fromkeys(people, "deleted")
+    assert story.deleted["sends"] == story.before_deletion["sends"]
+
+
 def test_a_group_that_was_deleted_is_made_again_with_its_people(story: Story) -> None:
     """E8: a third of all members is more than the schedule does without a person looking."""
     assert isinstance(story.waiting.error, UnsafePlan)
@@ -231,7 +303,7 @@ def test_whoever_opts_out_in_mailup_stays_out(story: Story) -> None:
 
 def test_how_far_a_no_reaches_is_each_modules_own(story: Story) -> None:
     """H2: "disiscrizione globale" is off for leads and on for contacts."""
-    query = "select email_key, scope from ledger.suppressions where email_key in (?, ?)"
+    query = "select email_key, scope from ledger.suppressions where source <> 'crm' and email_key in (?, ?)"
     rows = story.sample.query(query, [address("no_da_lead"), address("no_da_contatto")])
     assert {row["email_key"]: row["scope"] for row in rows} == {
         address("no_da_lead"): "audience",

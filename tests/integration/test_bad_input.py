@@ -21,7 +21,8 @@ from pipelines import locks, warehouse
 from pipelines.cli.pushing import hashed
 from pipelines.config.sync import NewAudience
 from pipelines.errors import ConfigError
-from pipelines.ledger import pins
+from pipelines.ledger import consent, pins
+from pipelines.ledger.journal import Journal, folder_of
 from pipelines.providers.loading import connected
 from pipelines.sandbox.server import PORT
 from pipelines.sync.audience import load_audience
@@ -80,6 +81,41 @@ def take_the_crm_away(home: Rehearsal) -> None:
 
 def scribble_over_the_warehouse(home: Rehearsal) -> None:
     home.home().warehouse.write_text("this is no database\n" * 500, encoding="utf-8")
+
+
+NO = {
+    **{"connection": "mailchimp", "audience_id": "elsewhere", "entity": None, "sync": SYNC, "scope": "account"},
+    **{"event": "opt_out", "reason": "opted_out", "source": "provider", "happened_at": None, "note": None},
+}
+NAMES = ("anna@cast.example", "bert@cast.example", "carl@cast.example")
+
+
+def hear_three_say_no(home: Rehearsal) -> Path:
+    """Three opt-outs, each a line of its own; the file is empty before."""
+    path = consent.path_of(home.root / "ledger")
+    path.unlink(missing_ok=True)
+    consent.record(home.root / "ledger", [{**NO, "email_key": name} for name in NAMES])
+    return path
+
+
+def scribble_over_line_two(path: Path) -> None:
+    first, _, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, b"?" * 20 + b"\n", *rest]))
+
+
+def damage_an_opt_out(home: Rehearsal) -> None:
+    scribble_over_line_two(hear_three_say_no(home))
+
+
+def damage_a_journal(home: Rehearsal) -> None:
+    journal = Journal(home.root / "ledger", "before", sync=SYNC, plan_id="p")
+    journal.sending([{"change_id": "p:1", "op": "add", "email_key": NAMES[0], "after": {}}])
+    journal.end(calls=0, left=0)
+    scribble_over_line_two(folder_of(home.root / "ledger") / "before.ndjson")
+
+
+def damage_the_pins(home: Rehearsal) -> None:
+    pins.path_of(home.root / "ledger").write_bytes(b"{" + b"\0" * 80 + b"\n")
 
 
 # Refused before anything is run: nothing in the home may change.
@@ -180,6 +216,9 @@ EARLY = (
     Case("a canary of nobody", nothing, ("push", SYNC, "--limit", "0"), 2, "enlist push", "--limit", "--help"),
 )
 
+DAMAGE = (r"^ledger/consent\.ndjson:2$", "this line is damaged", "Put the file back from a backup, or delete the line")
+JOURNAL = r"^ledger/pushes/before\.ndjson:2$"
+
 # Found out while running: what was good before stays, and nothing is sent.
 LATE = (
     Case(
@@ -263,6 +302,21 @@ LATE = (
         "it is not a warehouse that this version can read",
         "Delete it",
     ),
+    *(
+        Case(f"an opt-out that is damaged, {command[0]}", damage_an_opt_out, command, 2, *DAMAGE)
+        for command in (
+            ("plan", SYNC),
+            ("push", SYNC, "--accept", "first_run"),
+            ("sync", SYNC),
+            ("status",),
+            ("plans",),
+        )
+    ),
+    *(
+        Case(f"a journal that is damaged, {command[0]}", damage_a_journal, command, 2, JOURNAL, *DAMAGE[1:])
+        for command in (("push", SYNC, "--accept", "first_run"), ("explain", NAMES[0]), ("failures",), ("report", SYNC))
+    ),
+    Case("a pin that is damaged", damage_the_pins, ("plan", SYNC), 2, r"^ledger/audiences\.ndjson:1$", *DAMAGE[1:]),
 )
 
 
@@ -394,6 +448,24 @@ def test_a_sync_that_names_another_audience_stops_with_an_explanation(tmp_path: 
             home.rewrite(YAML, "audience: Relaties,", "audience: Andere,")
             with pytest.raises(ConfigError, match=f"belongs to audience {home.list_id}, but now finds"):
                 load_audience(home.home(), Warehouse(home.home()), provider, home.home().sync(SYNC))
+
+
+@pytest.mark.parametrize("tail", [b'{"email_key":"do', b"\0" * 300], ids=["half a line", "zeros"])
+def test_an_opt_out_that_a_crash_tore_off_stops_nothing_and_takes_no_other_along(warm: Rehearsal, tail: bytes) -> None:
+    """A power cut leaves zeros on some file systems. Whoever is written down next is known as well."""
+    with hear_three_say_no(warm).open("ab") as file:
+        file.write(tail)
+    assert warm.enlist("status", "--json").code == 0
+    assert held(warm) == set(NAMES)
+    said_no = "dora@cast.example"
+    assert warm.enlist("block", said_no, "--reason", "asked on the phone", "--json").code == 0
+    assert warm.enlist("plans", "--json").code == 0
+    assert held(warm) == {*NAMES, said_no}
+
+
+def held(home: Rehearsal) -> set[str]:
+    found = home.query("select email_key from ledger.suppressions where email_key like '%@cast.example'")
+    return {str(row["email_key"]) for row in found}
 
 
 @contextmanager

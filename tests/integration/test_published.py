@@ -1,7 +1,7 @@
 """analytics.duckdb as other tools see it: DuckDB 1.x, pandas; documented, in the file itself and in docs/tables.md.
 
-Belongs here: the published file after a real run, and the page that describes it. Does not: its numbers
-(test_story_2_statistics.py), the examples of the docs (test_docs.py).
+Belongs here: the published file after a real run, when it is replaced, and the page that describes it. Does not: its
+numbers (test_story_2_statistics.py), the examples of the docs (test_docs.py).
 """
 
 import json
@@ -16,7 +16,8 @@ import pytest
 from rehearsal import Rehearsal
 
 from pipelines import dictionary
-from pipelines.publishing import PUBLISHED
+from pipelines.publishing import PUBLISHED, publish
+from pipelines.warehouse import Warehouse
 
 OLD = "1.1.3"  # the oldest DuckDB that there is for every Python that Enlist runs on
 COUNTS = """
@@ -103,6 +104,28 @@ def test_every_published_column_is_described_in_the_file_as_on_the_page(publishe
     assert {(schema, table): comment for schema, table, comment in tables} == {
         (table.schema, table.name): table.description for table in dictionary.tables(PUBLISHED)
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        "alter table marts.domains rename bounces to bounced",
+        "alter table marts.domains alter bounces type integer",
+        "alter table marts.domains add column more text",
+        "comment on column marts.domains.bounces is 'Something else.'",
+        "comment on table marts.domains is 'Something else.'",
+    ],
+)
+def test_a_file_whose_columns_or_descriptions_are_others_is_replaced(
+    analytics: Path, settled: Rehearsal, tmp_path: Path, change: str
+) -> None:
+    """The rows are the same: what was renamed or is better described reaches analysts all the same."""
+    home = settled.copy(tmp_path / "home").home()
+    with duckdb.connect(str(home.analytics)) as connection:
+        connection.execute(change)
+    assert publish(home, Warehouse(home)).is_replaced
+    assert not publish(home, Warehouse(home)).is_replaced
 
 
 def test_every_table_says_what_a_row_is_and_every_column_what_it_is() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import duckdb
 
+from pipelines.quality import addresses
+
 ROOT = Path(__file__).parents[2]
 SYNCS = ("persons", "firms", "closing", "soci", "never_run")
 A1 = {"connection": "chimp", "audience_id": "A1"}
@@ -46,35 +48,40 @@ def read_audience(
     planned_at: str,
     *members: dict[str, Any],
 ) -> None:
-    """What the stage of a sync leaves in the warehouse: its settings and the audience as the provider has it."""
+    """What the reading of a sync leaves in the warehouse: its settings and the audience as the provider has it.
+
+    The statistics read it too, without a plan: the stage is as an older plan left it, with nobody in it.
+    """
     connection.execute(f"create schema if not exists sync_{sync}")
     connection.execute(f"""
         create or replace table sync_{sync}.settings (
             sync text, connection text, account_id text, audience_id text, planned_at timestamp, mode text
         );
-        create or replace table sync_{sync}.stage_members (
-            email_key text, email text, provider_id text, status text, fields text, tags text[], groups text[],
-            opt_out_reason text, joined_at timestamp, changed_at timestamp
+        create or replace table sync_{sync}.extract_members (
+            provider_id text, email text, status text, fields text, tags text, groups text, opt_out_reason text,
+            joined_at text, changed_at text
         );
+        create or replace table sync_{sync}.stage_members (email_key text, email text, status text, groups text[]);
         create or replace table sync_{sync}.stage_suppressions (
             email_key text, reason text, source text, since timestamp, is_from_elsewhere boolean
         )
     """)
     insert(connection, f"sync_{sync}.settings", {"sync": sync, **audience, "planned_at": at(planned_at)})
-    insert(connection, f"sync_{sync}.stage_members", *members)
+    insert(connection, f"sync_{sync}.extract_members", *members)
+    addresses.judge_new(connection, f"select email as address from sync_{sync}.extract_members")
 
 
 def member(
-    name: str, status: str = "subscribed", joined: str | None = None, changed: str | None = None
+    name: str, status: str = "subscribed", joined: str | None = None, changed: str | None = None, groups: str = "[]"
 ) -> dict[str, Any]:
     return {
-        "email_key": f"{name}@b.example",
+        "provider_id": name,
         "email": f"{name.title()}@b.example",
         "status": status,
-        "tags": ["x"],
-        "groups": [],
-        "joined_at": joined and at(joined),
-        "changed_at": changed and at(changed),
+        "tags": '["x"]',
+        "groups": groups,
+        "joined_at": joined and str(at(joined)),
+        "changed_at": changed and str(at(changed)),
     }
 
 
@@ -155,11 +162,11 @@ def first_day(connection: duckdb.DuckDBPyConnection) -> None:
         "11-20 10:00",
         member("anna", joined="01-10"),
         member("bert", joined="02-01"),
-        member("carl", "unsubscribed", joined="01-01", changed="11-19 08:00"),
+        member("carl", "unsubscribed", joined="01-01", changed="11-19 08:00", groups='["esclusi"]'),
         member("dora", "bounced", joined="03-01", changed="11-18"),
         member("erik", "archived", joined="2025-05-01", changed="10-01"),
         member("fred", joined="11-20 07:00"),
-        member("gina", joined="04-01"),
+        member("gina", joined="04-01", groups='["esclusi", "x"]'),
         member("hugo", joined="04-02"),
         member("jane", joined="04-03"),
         member("paul", "pending"),
@@ -424,7 +431,10 @@ def statistics(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def third_day(connection: duckdb.DuckDBPyConnection) -> None:
-    """22 November: gina is gone, bert opted out, carl came back, an audience was deleted; firms was not read again."""
+    """22 November: gina is gone, bert opted out, carl came back, an audience was deleted; firms was not read again.
+
+    Gina and jane were sent a campaign the day before. The audience was read again, with the statistics, after the plan.
+    """
     read_audience(
         connection,
         "persons",
@@ -437,13 +447,22 @@ def third_day(connection: duckdb.DuckDBPyConnection) -> None:
         member("erik", "archived", joined="2025-05-01", changed="10-01"),
         member("fred", joined="11-20 07:00"),
         member("hugo.new", joined="04-02", changed="11-20 10:31"),
-        member("ivan", joined="11-20 10:30"),
+        member("ivan", joined="11-20 10:30", groups='["esclusi"]'),
         member("jane", "archived", joined="04-03", changed="11-20 10:31"),
         member("kate"),
         member("paul", joined="11-21 12:00"),
         member("tess", "transactional", joined="04-04"),
     )
     connection.execute("update extract.audiences set state = 'deleted' where audience_id = 'A3'")
+    insert(connection, "stats.campaigns", campaign("C9", "11-21 09:00", sent_count=2))
+    insert(connection, "stats.sends", send("C9", "gina"), send("C9", "jane"))
+    insert(connection, "plan.plans", {"plan_id": "p9", "sync": "persons", **A1, "extracted_at": at("11-21")})
+    insert(connection, "ledger.suppressions", said_no("bert", "audience", "11-21 09:00"))
+
+
+def nothing_left(connection: duckdb.DuckDBPyConnection) -> None:
+    """All sync files are gone, and nothing has been planned in this warehouse."""
+    connection.execute("drop table quality.addresses")
 
 
 def build(target: Path, *arguments: str, syncs: tuple[str, ...] = SYNCS) -> list[str]:
@@ -452,7 +471,8 @@ def build(target: Path, *arguments: str, syncs: tuple[str, ...] = SYNCS) -> list
     from dbt.cli.main import dbtRunner
 
     notes = {sync: dict(zip(("language", "timezone"), LANGUAGES[sync], strict=True)) for sync in syncs}
-    told = json.dumps({"syncs": syncs, "notes": notes, "tagging": ["mup"]})
+    parking = {"persons": "esclusi"} if syncs else {}
+    told = json.dumps({"syncs": syncs, "notes": notes, "parking": parking, "tagging": ["mup"]})
     command = ["build", "--select", "marts", "--vars", told, "--quiet"]
     project = str(ROOT / "dbt_project")
     places = ["--project-dir", project, "--profiles-dir", project]

@@ -18,7 +18,7 @@ import pytest
 from plan_models import COLUMNS, FIELDS, GROUPS, MERGE_FIELDS, ROOT, SCHEMA, compiled, home_of, synced
 
 from pipelines import clock
-from pipelines.ledger import consent, load, objectors, reactions
+from pipelines.ledger import consent, load, mapped, objectors, reactions
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome, Status, Traits
 from pipelines.providers.secrets import conceal_fields
@@ -176,7 +176,7 @@ class World:
         self.extract()
         for name, sql in self.models.models.items():
             self.database.execute(f"create or replace table {SCHEMA}.{name} as {sql}")
-        self._note_objectors()
+        mapped.remember(self.database, self.ledger, self.sync)
         drafted = f"select * from {SCHEMA}.plan_changes where refused_code is null order by step, email_key"
         held = f"select distinct email_key, contact_key, entity, owner, reason, detail from {SCHEMA}.plan_holds"
         return Draft(
@@ -217,11 +217,8 @@ class World:
         load.load(database, self.ledger)
         consent.record(self.ledger, [*consent.news(database, self.sync), *reactions.news(database, self.sync)])
         load.load(database, self.ledger)
-        self._note_objectors()
-
-    def _note_objectors(self) -> None:
-        objectors.record(self.ledger, objectors.news(self.database, self.sync.sync))
-        load.load(self.database, self.ledger)
+        objectors.record(self.ledger, objectors.news(database, self.sync.sync))
+        load.load(database, self.ledger)
 
     def push(self, changes: Iterable[Row]) -> None:
         """Do what the rows say, in one run with its journal; `self.answers` hold what goes wrong with which."""

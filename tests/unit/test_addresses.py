@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.quality import addresses, doubts, settling, syntax
+from pipelines.quality import addresses, doubts, history, settling, syntax
 from pipelines.quality.addresses import Counts, Verdict, email_key, judge, judge_new
 from pipelines.quality.faults import RULES as FAULTS
 from pipelines.quality.typos import TYPO_DOMAINS, intended_domain
@@ -37,6 +37,11 @@ WRONG = [
     ("jan\u202e@x.nl", "invisible_character", "jan@x.nl"),
     ("jan@[192.0.2.1]", "ip_address", None),
     ("jan@192.0.2.1", "ip_address", None),
+    ("'jan@x.nl'", "wrapped", "jan@x.nl"),
+    ("(jan@x.nl)", "wrapped", "jan@x.nl"),
+    ("'jan@x.nl',", "wrapped", "jan@x.nl"),
+    ("\u201cjan@x.nl\u201d", "wrapped", "jan@x.nl"),
+    ("jan@x.nl\u201d", "trailing_mark", "jan@x.nl"),
     ("jan@x.nl.", "trailing_mark", "jan@x.nl"),
     ("jan@x.nl,", "trailing_mark", "jan@x.nl"),
     (".jan@x.nl", "leading_mark", "jan@x.nl"),
@@ -248,6 +253,47 @@ def test_judging_never_fails_and_refuses_what_the_strict_library_refuses(address
         assert email_key(key) == key
 
 
+WRAPPINGS = st.sampled_from(
+    [
+        *("''", '""', "``", "()", "[]", "{}", "<>"),
+        *("\u201c\u201d", "\u201e\u201c", "\u201d\u201d", "\u2018\u2019", "\u201a\u2018", "\u2019\u2019"),
+        *("\u00ab\u00bb", "\u00bb\u00ab", "\u2039\u203a", "\u203a\u2039"),
+    ]
+)
+NAMES = st.from_regex(r"[a-z0-9]{1,5}(?:[.+'-][a-z0-9]{1,5})?", fullmatch=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    NAMES, st.sampled_from(["x.dk", "gmial.com", "b\u00fccher.example"]), st.lists(WRAPPINGS, min_size=1, max_size=2)
+)
+@example("ann", "x.dk", ["''"])
+def test_of_an_address_in_quotes_or_brackets_the_address_itself_is_suggested(
+    local: str, domain: str, wrappings: list[str]
+) -> None:
+    """Without the quote before it, which the library would take for a part of the name."""
+    address = f"{local}@{domain}"
+    wrapped = address
+    for opening, closing in wrappings:
+        wrapped = f"{opening}{wrapped}{closing}"
+    verdict = judge(wrapped)
+    assert (verdict.verdict, verdict.suggestion) == ("wrong", judge(address).cleaned)
+
+
+ENDS = st.text(
+    alphabet="\"'`<>()[]{}.,;: \u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a", max_size=4
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.builds("{}{}{}".format, ENDS, st.emails() | NAMES.map("{}@x.nl".format) | st.text(max_size=20), ENDS))
+def test_a_suggestion_is_always_an_address_that_would_be_mailed_as_it_is(address: str) -> None:
+    suggestion = judge(address).suggestion
+    if suggestion is not None:
+        assert judge(suggestion).verdict in ("ok", "warning")
+        assert judge(suggestion).cleaned == suggestion
+
+
 LOCALS = st.from_regex(r"[A-Za-z0-9._+'!/-]{1,8}|a{62,66}|[Ii]nfo|no-reply", fullmatch=True)
 LABELS = st.from_regex(r"[A-Za-z0-9-]{1,6}|[a-z]{2}--[a-z]{1,3}|xn--bcher-kva|b{61,65}|b\u00fccher|", fullmatch=True)
 ENDINGS = st.sampled_from(
@@ -261,6 +307,7 @@ GENERATED = st.builds("{}{}{}{}{}".format, SPACES, LOCALS, AT_SIGNS, DOMAINS, SP
 )
 
 
+SEEN_BY_NOBODY = st.text(alphabet=syntax.OUTER + " \t", max_size=2)
 PLAIN_LOCALS = st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,9}|[a-z]{60,66}|info", fullmatch=True)
 SIGNS = st.sampled_from([*'abZ09-._@<>",;: \t\x00\x0b', *"\xa0\u200b\xad\u200d\u202e\u0301\u0338\xfc\xdc\u0130\xdf"])
 STRANGE = st.sampled_from(
@@ -296,6 +343,24 @@ def test_duckdbs_pass_and_the_library_agree_on_every_column(given_addresses: lis
     assert found == expected
     assert counts.judged == len(expected)
     assert counts.wrong == sum(verdict.verdict == "wrong" for verdict in expected.values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.builds("{}{}{}".format, SEEN_BY_NOBODY, GENERATED, SEEN_BY_NOBODY), min_size=1, max_size=60))
+@example(["\x00jan@x.nl ", "j\u00adan@x.nl", " \u202ejan@x.nl\u061c", "\u2003info@x.nl\x1c", " a@gmial.com"])
+def test_a_plan_counts_the_repairs_that_were_made(given_addresses: list[str]) -> None:
+    """Of an address with a warning that a sync does not want, too."""
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"select address, {history.REPAIR} from (select unnest($given) as address, 'any' as rule)",
+            {**history.SIGNS, "given": given_addresses},
+        ).fetchall()
+    for address, repair in found:
+        verdict = judge(address)
+        if verdict.verdict == "ok":
+            assert repair == verdict.rule
+        elif verdict.verdict == "warning":
+            assert (repair is None) == (syntax.cleaned(address) == address)
 
 
 def test_plain_addresses_are_settled_without_the_library(

@@ -5,14 +5,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from plan_models import home_of, synced
+from plan_models import COLUMNS, home_of, synced
+from plan_world import Person as Member
+from plan_world import World, person
 
 from pipelines.config import SyncConfig
-from pipelines.quality import catalogue, docs, measures
+from pipelines.errors import ConfigError
+from pipelines.quality import catalogue, checking, docs, measures
 from pipelines.quality.checking import record
 from pipelines.quality.suites import Limit, Suite, judge
 from pipelines.warehouse import Warehouse
@@ -42,6 +46,11 @@ def planned(connection: duckdb.DuckDBPyConnection, days: int, observed: float, *
     measures.keep(connection, SYNC, {"crm.persons records": observed}, moment - timedelta(hours=1))
 
 
+def bounds(suite: Suite, name: str) -> tuple[float | None, float | None]:
+    limit = limit_of(suite, name)
+    return limit.minimum, limit.maximum
+
+
 def limit_of(suite: Suite, name: str) -> Limit:
     return next(limit for limit in suite.limits if limit.name == name)
 
@@ -69,6 +78,28 @@ def test_an_extract_may_grow_to_its_limit_and_a_small_one_by_the_floor() -> None
     assert (first.maximum, first.note) == (None, "There is no earlier plan to compare with.")
 
 
+WANTED, STRANGERS = "about as many people are wanted as usual", "no more strangers than usual are in it"
+
+
+def test_about_as_many_people_are_wanted_as_usual() -> None:
+    """Also those who are held, whom `max_adds` does not count. How many fewer is `max_removals`, where people leave."""
+    usual = {"wanted": 1_000.0}
+    sync = quality(max_growth="50%", max_drop="40%")
+    assert bounds(catalogue.wanted_suite(sync, usual, {}), WANTED) == (0, 1_500)
+    for where_nobody_leaves in ({"mode": "append"}, {"on_exit": {"do": "keep"}}):
+        sync = synced(quality={"max_drop": "40%"}, **where_nobody_leaves)
+        assert bounds(catalogue.wanted_suite(sync, usual, {}), WANTED) == (600, 2_000)
+        assert bounds(catalogue.wanted_suite(sync, {"wanted": 30.0}, {}), WANTED) == (5, 60)
+        assert bounds(catalogue.wanted_suite(sync, {}, {}), WANTED) == (0, None)
+
+
+def test_no_more_strangers_than_usual_are_in_the_audience() -> None:
+    sync = quality(max_growth="50%")
+    assert bounds(catalogue.audience_suite(sync, {"strangers": 1_000.0}, {}), STRANGERS) == (0, 1_500)
+    assert bounds(catalogue.audience_suite(sync, {"strangers": 0.0}, {}), STRANGERS) == (0, sync.safety.floor)
+    assert bounds(catalogue.audience_suite(sync, {}, {}), STRANGERS) == (0, None)
+
+
 def test_a_field_has_the_limit_of_the_file_or_may_not_be_much_emptier_than_usual() -> None:
     sync = quality(max_null={"BORN": "5%"}, max_null_growth="20%")
     suite = catalogue.wanted_suite(sync, {"empty FNAME": 0.1, "empty SCORE": 0.95}, {"wanted": 1_000.0})
@@ -85,21 +116,21 @@ def test_members_who_were_put_there_and_are_gone_break_the_audience() -> None:
     """`quality.max_lost`, with the floor of the safety rules."""
     sync = quality(max_lost="10%")
     name = "the members that we keep are still there"
-    many = catalogue.audience_suite(sync, {"managed": 1_000.0, "subscribed": 1_000.0})
+    many = catalogue.audience_suite(sync, {}, {"managed": 1_000.0, "subscribed": 1_000.0})
     assert limit_of(many, name).maximum == 100
-    few = catalogue.audience_suite(sync, {"managed": 30.0})
+    few = catalogue.audience_suite(sync, {}, {"managed": 30.0})
     assert limit_of(few, name).maximum == sync.safety.floor
 
 
 def test_checks_have_the_same_names_whatever_was_measured() -> None:
     """They are Dagster's, and fixed when the definitions are loaded."""
     sync = quality(max_null={"BORN": "5%"}, allowed={"FNAME": ["Anna"]})
-    usual = {"crm.persons records": 7.0, "empty FNAME": 0.2}
+    usual = {"crm.persons records": 7.0, "empty FNAME": 0.2, "wanted": 4.0, "strangers": 2.0}
     found = {"wanted": 5.0, "managed": 3.0, "subscribed": 2.0}
     for before, now in (
         (catalogue.extract_suite(sync, {}), catalogue.extract_suite(sync, usual)),
         (catalogue.wanted_suite(sync, {}, {}), catalogue.wanted_suite(sync, usual, found)),
-        (catalogue.audience_suite(sync, {}), catalogue.audience_suite(sync, found)),
+        (catalogue.audience_suite(sync, {}, {}), catalogue.audience_suite(sync, usual, found)),
     ):
         assert [limit.name for limit in before.limits] == [limit.name for limit in now.limits]
 
@@ -139,7 +170,8 @@ def test_the_audience_is_measured_with_those_who_are_lost_and_those_without_an_i
         create schema {schema};
         create table {schema}.stage_members as from (values
             ('a', 'a@b.example', 'subscribed', '1'), ('b', 'b@b.example', 'archived', '2'),
-            ('c', 'c,b.example', 'subscribed', '1'), ('d', 'd@b.example', 'unsubscribed', null)
+            ('c', 'c,b.example', 'subscribed', '1'), ('d', 'd@b.example', 'unsubscribed', null),
+            ('f', 'f@b.example', 'subscribed', '6'), ('g', 'g@b.example', 'archived', '7')
         ) rows(email_key, email, status, provider_id);
         create table {schema}.stage_managed as from (values
             ('a', true), ('b', true), ('d', true), ('e', true), ('f', false)
@@ -150,13 +182,51 @@ def test_the_audience_is_measured_with_those_who_are_lost_and_those_without_an_i
         """
     )
     assert measures.of_audience(warehouse, sync) == {
-        "members": 3,
-        "subscribed": 2,
+        "members": 4,
+        "subscribed": 3,
         "members without an id": 2,
         "wrong members": 1,
         "managed": 4,
         "lost members": 2,
+        "strangers": 1,
     }
+
+
+def test_a_key_that_two_records_have_stops_the_run_with_the_line_and_the_key(tmp_path: Any) -> None:
+    """Before there is a plan that somebody could accept; what was found is kept for `enlist check` and the page."""
+    sync, home = quality(), replace(home_of("first"), root=tmp_path)
+    columns = ", ".join(f'"{name}" varchar' for name in COLUMNS["persons"])
+    with Warehouse(home).open() as connection:
+        connection.execute(f"create schema crm_crm; create table crm_crm.persons ({columns})")
+        connection.execute("create table crm_crm.firms as select 'f' || i as Id from range(3) as numbers(i)")
+        connection.execute("insert into crm_crm.persons (Id) values ('1'), ('2'), ('2 '), ('3'), ('3'), (' ')")
+    with pytest.raises(ConfigError) as raised:
+        checking.judge_extract(Warehouse(home), home, sync)
+    assert raised.value.what == "Id is no key of crm.persons: 3 times it is empty or another record's, such as 2, 3."
+    assert raised.value.where == "syncs/people.yaml:4"
+    with Warehouse(home).open() as connection:
+        broken = "select name, observed from quality.expectations where not passed"
+        assert connection.execute(broken).fetchall() == [("crm.persons has every key once", 3)]
+        connection.execute("update crm_crm.persons set Id = rowid::varchar")
+    assert all(one.passed for suite in checking.judge_extract(Warehouse(home), home, sync) for one in suite.judgements)
+
+
+def test_what_our_own_pushes_do_to_an_audience_makes_no_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Members who are added, and those whom a sync let go and who stay in the audience."""
+    world = World(monkeypatch, tmp_path, on_exit={"do": "unsubscribe"})
+    world.audience["other@b.example"] = Member("other@b.example", provider_id="o")
+    found = []
+    for wanted in ("anna bert carl", "anna"):
+        world.crm["persons"] = [person(name) for name in wanted.split()]
+        world.push(world.plan().changes)
+        world.later(days=1)
+        world.plan()
+        now = measures.of_audience(world.database, world.sync)
+        found.append((now["members"], now["managed"], now["strangers"]))
+    assert found == [(4, 3, 1), (4, 1, 1)]
+    world.database.close()
 
 
 def test_a_suite_replaces_its_own_judgements_and_no_others(warehouse: duckdb.DuckDBPyConnection) -> None:

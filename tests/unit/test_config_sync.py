@@ -67,6 +67,7 @@ def test_the_defaults_are_those_of_the_key_table(tmp_path: Path) -> None:
             "max_null_growth": 0.25,
             "allowed": {},
             "max_growth": 1.0,
+            "max_drop": 0.5,
             "max_rejected": 0.05,
             "max_lost": 0.2,
         },

@@ -11,8 +11,12 @@ from pipelines.config import Home, SyncConfig, load_home
 from pipelines.errors import ConfigError
 from pipelines.providers.base import Account, Audience, Group, MergeField, Traits
 from pipelines.providers.mailchimp.provider import MailchimpProvider
+from pipelines.providers.mailchimp.reading import merge_field
+from pipelines.providers.mailchimp.values import from_text
 from pipelines.providers.mailup.batching import TRAITS as MAILUP
 from pipelines.quality import addresses
+from pipelines.sandbox.mailchimp import model as simulator
+from pipelines.sandbox.mailchimp.values import Refused, kept
 from pipelines.sync import stale
 from pipelines.sync.audience import check_fields
 from pipelines.sync.doctor import account, fields, labels, values
@@ -146,7 +150,8 @@ def test_who_is_wanted_is_who_the_plan_would_want(records: Records) -> None:
             ["A 1, B", '{"addr1": "A 1", "city": "B", "state": "", "zip": "1"}'],
         ),
         (of_type("text", max_bytes=4), ["abcd"], ["abcde", "\u00fc\u00fc\u00fc"]),
-        (of_type("phone"), ["anything"], []),
+        (of_type("phone"), ["anything", "030 12345"], []),
+        (of_type("phone", phone_format="US"), ["(404) 555-1212", "+4045551212"], ["030 12345", "404 555 1212 ext. 3"]),
     ],
     ids=lambda given: given.type if isinstance(given, MergeField) else "",
 )
@@ -159,6 +164,45 @@ def test_values_that_a_field_does_not_take_are_counted(
     assert [finding.records for finding in found] == ([len(bad)] if bad else [])
     keys = tuple(f"crm.persons k{len(good) + number}" for number in range(len(bad)))
     assert [finding.examples for finding in found] == ([keys] if bad else [])
+
+
+VALUES = {
+    "zip": ["12345", "1234 AB", "123456", "1234"],
+    "birthday": ["02/29", "12/31", "31/12", "1980-02-28", "2/3"],
+    "choice": ["Ja", "Nee", "ja", "Ja "],
+    "address": ['{"addr1": "A 1", "city": "B", "state": "C", "zip": "1"}', '{"addr1": "A 1", "city": "B"}', "A 1, B"],
+    "phone": [
+        *("(404) 555-1212", "404.555.1212", "+4045551212", "4045551212", "tel 404 555 1212"),
+        *(
+            "030 12345",
+            "404 555 121",
+            "404 555 1212 9",
+            "1 404 555 1212",
+            "+31 20 123 45 67",
+            "404-555-1212 ext 3",
+            "-",
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("phone_format", ["", "US"])
+@pytest.mark.parametrize("kind", VALUES)
+def test_what_is_said_to_be_refused_is_what_mailchimp_refuses(records: Records, kind: str, phone_format: str) -> None:
+    """Of each type that takes values as they are; numbers and dates are brought into its form before they are sent."""
+    options = {"choices": ["Ja", "Nee"], "phone_format": phone_format or "none"}
+    theirs = simulator.MergeField("a", 1, "VALUE", "Value", "dropdown" if kind == "choice" else kind, options=options)
+    document = {"tag": "VALUE", "merge_id": 1, "name": "Value", "type": theirs.type, "options": options}
+    ours = merge_field(document)
+    (trouble,) = [*values.troubles(ours, "value", MAILCHIMP)] or [None]
+    for value in VALUES[kind]:
+        try:
+            kept(theirs, from_text(value, is_address=kind == "address"))
+            is_refused = False
+        except Refused:
+            is_refused = True
+        told = f"select {trouble.condition} from (select ? as value)" if trouble else "select false where ? <> ''"
+        assert records.connection.execute(told, [value]).fetchall() == [(is_refused,)], value
 
 
 def test_what_mailup_would_cut_is_counted_in_utf_16_units(home: Home, sync: SyncConfig, records: Records) -> None:
@@ -214,7 +258,23 @@ def test_groups_beyond_the_providers_limit_are_told(home: Home, sync: SyncConfig
     others = [Group(str(number), f"G{number}", "Other") for number in range(57)]
     assert list(labels.too_many_groups(home, sync, needed, others, MAILCHIMP)) == []
     (finding,) = labels.too_many_groups(home, sync, needed, [*others, Group("x", "one more")], MAILCHIMP)
-    assert finding.what == "The audience would have 61 groups; chimp allows 60."
+    assert finding.what == (
+        "The audience would have 61 groups; chimp allows 60. 58 are there, and the sync needs Interests: A, "
+        "Interests: B, Interests: Everybody."
+    )
+
+
+def test_a_field_that_cannot_be_made_under_its_name_is_told_before_a_push_tries(home: Home, sync: SyncConfig) -> None:
+    source = sync.sources[0]
+    named = dict.fromkeys(("VALUE", "LOYALTY_CARD", "Name", "TEN_SIGNS_"), source.fields["VALUE"])
+    asking = sync.model_copy(update={"sources": (source.model_copy(update={"fields": named}),)})
+    (finding,) = fields.misnamed(home, asking, [of_type("text")], MAILCHIMP)
+    assert finding.what == (
+        "The merge fields LOYALTY_CARD, Name can't be made: chimp allows names of at most 10 signs, A-Z, 0-9 and _."
+    )
+    assert list(fields.misnamed(home, asking, [], MAILUP)) == []
+    making_none = asking.model_copy(update={"to": asking.to.model_copy(update={"create_fields": False})})
+    assert list(fields.misnamed(home, making_none, [], MAILCHIMP)) == []
 
 
 def test_groups_that_nobody_made_are_told_where_the_sync_makes_none(home: Home, sync: SyncConfig) -> None:

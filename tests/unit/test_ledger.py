@@ -5,7 +5,7 @@ Belongs here: files, journals, loading, pins, and ledger.members. Does not: cons
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def test_a_line_that_a_crash_tore_off_is_closed_and_spoils_no_other(tmp_path: Pa
         file.write(b'{"two": "to')
     files.append(path, [{"three": 3}])
     assert list(files.read(path)) == [{"one": 1}, {"three": 3}]
-    assert path.read_text().splitlines()[1] == '{"two": "to'
+    assert path.read_text().splitlines() == ['{"one":1}', '{"two": "to', '{"line":"torn"}', '{"three":3}']
 
 
 def test_a_file_that_can_not_be_written_stops_everything(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_file_of_a_newer_version_is_refused_with_a_sentence(
     files.append(tmp_path / name, [line])
     with pytest.raises(ConfigError, match="a newer version of Enlist wrote it") as caught:
         load.load(database, tmp_path)
-    assert (caught.value.where, caught.value.exit_code) == (f"ledger/{Path(name).name}", 2)
+    assert (caught.value.where, caught.value.exit_code) == (f"ledger/{name}", 2)
     assert "Update Enlist" in caught.value.do
     assert tables(database)["pushes"] == []
     with pytest.raises(ConfigError, match="newer version"):
@@ -408,10 +408,10 @@ def test_what_another_run_writes_while_a_journal_is_read_is_read_the_next_time(
     pushed(tmp_path, "run", add("1", "ann"), outcome=None)
     real = load._load_journals
 
-    def slowly(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
-        real(connection, paths)
+    def slowly(connection: duckdb.DuckDBPyConnection, ledger: Path, sizes: Mapping[Path, int]) -> None:
+        real(connection, ledger, sizes)
         written = {"run_id": "run", "seq": 9, "written_at": clock.exact_text(clock.now())}
-        files.append(paths[0], [{**written, "line": "outcome", "change_id": "1", "outcome": "applied"}])
+        files.append(next(iter(sizes)), [{**written, "line": "outcome", "change_id": "1", "outcome": "applied"}])
 
     monkeypatch.setattr(load, "_load_journals", slowly)
     load.load(database, tmp_path)

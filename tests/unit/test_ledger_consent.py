@@ -14,6 +14,7 @@ from plan_models import ROOT, SCHEMA, synced
 from plan_world import fill
 
 from pipelines import clock
+from pipelines.config import SyncConfig
 from pipelines.ledger import consent, files, load
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome
@@ -280,3 +281,55 @@ def test_what_the_provider_knows_to_be_the_persons_own_is_never_ours(ledger: Led
     ledger.shows("anna", "unsubscribed", "10:01", did=did)
     assert [(one["event"], one["reason"]) for one in ledger.brings_home()] == [(event, did)]
     assert ledger.suppressed() == [("anna", did)]
+
+
+def scoped(**scopes: str) -> SyncConfig:
+    """The sync with a `consent_scope` of its own for these entities of its CRM."""
+    sync = synced().model_dump(by_alias=True)
+    own = {f"crm.{entity}": scope for entity, scope in scopes.items()}
+    return synced(**{"from": [{**source, "consent_scope": own.get(source["entity"])} for source in sync["from"]]})
+
+
+@pytest.mark.parametrize(
+    ("scopes", "entity", "scope"),
+    [
+        ({}, "crm.persons", "account"),
+        ({"persons": "home"}, "crm.persons", "home"),
+        ({"persons": "home"}, "crm.firms", "account"),
+        ({"persons": "home", "firms": "audience"}, "crm.firms", "audience"),
+        ({"persons": "home", "firms": "audience"}, None, "account"),
+    ],
+)
+def test_a_no_reaches_as_far_as_the_entity_says_of_which_the_member_is_else_as_the_sync_says(
+    ledger: Ledger, scopes: dict[str, str], entity: str | None, scope: str
+) -> None:
+    """H2: `consent_scope` of the entity before `consent.scope`; who is not ours has no entity."""
+    ledger.sync = scoped(**scopes)
+    if entity:
+        ledger.sends("add", "anna", entity=entity)
+    ledger.shows("anna", "unsubscribed", "11:00")
+    (event,) = ledger.brings_home()
+    assert (event["scope"], event["entity"]) == (scope, entity)
+    assert rows(ledger.database, "select scope from ledger.suppressions") == [{"scope": scope}]
+
+
+@pytest.mark.parametrize("elsewhere", [{"sync": "firms"}, {"audience_id": "A2"}], ids=str)
+def test_what_another_sync_or_audience_made_of_the_address_says_nothing_about_how_far_a_no_reaches(
+    ledger: Ledger, elsewhere: dict[str, str]
+) -> None:
+    ledger.sync = scoped(persons="home")
+    ledger.sends("add", "anna", **elsewhere)
+    ledger.shows("anna", "unsubscribed", "11:00")
+    (event,) = ledger.brings_home()
+    assert (event["scope"], event["entity"]) == ("account", None)
+
+
+def test_a_no_keeps_the_reach_that_it_was_written_down_with(ledger: Ledger) -> None:
+    """A setting that is changed afterwards takes nothing back, and is no news."""
+    ledger.sync = scoped(persons="home")
+    ledger.sends("add", "anna")
+    ledger.shows("anna", "unsubscribed", "11:00")
+    ledger.brings_home()
+    ledger.sync = scoped(persons="audience")
+    assert ledger.brings_home() == []
+    assert rows(ledger.database, "select scope from ledger.suppressions") == [{"scope": "home"}]

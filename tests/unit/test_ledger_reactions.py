@@ -171,3 +171,18 @@ def test_what_was_released_is_not_told_again_by_the_same_campaign(world: Mailing
     world.says("release", "anna", source="admin")
     world.sync_once()
     assert world.suppressions() == set()
+
+
+@pytest.mark.parametrize(("own", "scope"), [(None, "home"), ("audience", "audience")])
+def test_a_complaint_reaches_as_far_as_the_entity_says_else_as_the_sync_says(
+    world: Mailing, own: str | None, scope: str
+) -> None:
+    """H2."""
+    sync = world.sync.model_dump(by_alias=True)
+    sources = [{**source, "consent_scope": own} for source in sync["from"]]
+    consent = {**sync["consent"], "scope": "home"}
+    world.sync = world.sync.model_validate({**sync, "from": sources, "consent": consent})
+    world.campaign(anna=None)
+    world.reacts("anna", "complaint")
+    world.sync_once()
+    assert world.database.execute("select reason, scope from ledger.suppressions").fetchall() == [("complained", scope)]

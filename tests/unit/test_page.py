@@ -64,7 +64,11 @@ def figures() -> Figures:
         {"day": day, "verdict": "wrong", "rule": rule, "records": 30 - 2 * place}
         for day in days
         for place, rule in enumerate(rules)
-    ] + [{"day": day, "verdict": "ok", "rule": None, "records": 1_000} for day in days]
+    ] + [
+        {"day": day, "verdict": "ok", "rule": rule, "records": records}
+        for day in days
+        for rule, records in ((None, 983), ("outer_blanks", 13), ("invisible_characters", 4))
+    ]
     run = {"seconds": 3.2, "planned": 20, "applied": 17, "refused": 1, "failed": 0, "left_count": 2, "calls": 4}
     moved = {"members_at_start": 900, "joined": 80, "left_count": 30, "members_at_end": 950, "churn_rate": 1 / 30}
     return Figures(
@@ -126,6 +130,18 @@ def test_every_count_of_the_plan_is_in_a_table(text: str) -> None:
     start = cells.index("add")
     assert cells[start : start + 8] == ["add", "new", "12", "5", "0", "0", "0", "7"]
     assert cells[cells.index("all") :][:8] == ["all", "", "15", "5", "0", "0", "0", "10"]
+
+
+def test_what_was_repaired_without_asking_is_counted_by_rule(text: str) -> None:
+    cells = [re.sub("<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[dh][^>]*>.*?</t[dh]>", text)]
+    start = cells.index("outer blanks")
+    assert cells[start : start + 6] == [
+        *("outer blanks", "Blanks around the address were left out.", "13"),
+        *("invisible characters", "Invisible characters were left out of the address.", "4"),
+    ]
+    start = cells.index("2026-11-21", cells.index("With a finding"))
+    assert cells[start : start + 4] == ["2026-11-21", "1,184", "17", "184"]
+    assert "17 addresses could be repaired without asking." in text
 
 
 def test_every_chapter_says_how_to_read_its_numbers(text: str) -> None:

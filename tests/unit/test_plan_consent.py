@@ -4,12 +4,22 @@ Belongs here: consent, with the default policies and with crm_wins. Does not: wr
 (test_ledger_consent.py), an opt-out that moves along with an address (test_plan_addresses.py).
 """
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
 from plan_stories import Cast, Stage, Story
+from plan_world import World, person
+
+from pipelines.ledger import consent
+from pipelines.ledger.journal import folder_of
 
 together = Stage(passing={"hours": 2})
 crm_wins = Stage(consent={"opt_outs": "crm_wins"})
 no_blocks = Stage(consent={"hard_bounces": "ignore"})
 within = Stage(consent={"scope": "audience", "double_opt_in": True})
+everywhere = Stage(consent={"scope": "home"})
 
 OTHER = {"audience_id": "A2"}
 
@@ -130,6 +140,110 @@ def test_an_opt_out_goes_along_when_a_lead_becomes_a_contact(cast: Cast) -> Stor
     cast.want_firm("converted", Email="ann")
     plan = yield
     assert (plan.told, plan.held) == ([], {("converted", "opted_out")})
+
+
+@together
+def test_an_objection_of_a_lead_outlives_its_conversion_though_it_never_was_a_member(cast: Cast) -> Story:
+    """M4; contracts/vtiger.md, section 7: never lifted because a record vanished. Vtiger gives the contact none."""
+    cast.want("lead", Email="anna", Stop="1")
+    yield
+    cast.drop("lead")
+    cast.want_firm("contact", Email="anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("contact", "opted_out")})
+    cast.want_firm("contact", Email="ann")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("contact", "opted_out")})
+
+
+@together
+def test_a_member_who_objected_as_a_lead_is_not_subscribed_again_as_a_contact(cast: Cast) -> Story:
+    cast.want("anna")
+    yield
+    cast.want("anna", Stop="1")
+    plan = yield
+    assert plan.told == [("unsubscribe", "anna", "opt_out_in_crm")]
+    cast.drop("anna")
+    cast.want_firm("contact", Email="anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("contact", "opted_out")})
+
+
+@together
+def test_whoever_shares_an_address_is_held_also_after_the_record_that_objects_was_deleted(cast: Cast) -> Story:
+    cast.want("anna", Stop="1")
+    cast.want("bert", Email="anna")
+    yield
+    cast.drop("anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("bert", "opted_out")})
+    cast.want("bert", Email="bert")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("bert", "opted_out")})
+
+
+@together
+def test_an_objection_moves_along_with_its_record_and_leaves_the_old_address_free(cast: Cast) -> Story:
+    cast.want("anna", Stop="1")
+    yield
+    cast.want("anna", Email="ann", Stop="1")
+    cast.want("bert", Email="anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([("add", "anna", "new")], set())
+    cast.drop("anna")
+    cast.want("carl", Email="ann")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("carl", "opted_out")})
+
+
+@together
+def test_a_record_that_is_there_again_and_objects_no_more_takes_its_objection_back(cast: Cast) -> Story:
+    cast.want("anna", Stop="1")
+    yield
+    cast.drop("anna")
+    yield
+    cast.want("anna")
+    plan = yield
+    assert plan.told == [("add", "anna", "new")]
+    cast.drop("anna")
+    cast.want_firm("contact", Email="anna")
+    plan = yield
+    assert plan.held == set()
+
+
+@together
+def test_an_objection_that_the_crm_can_not_confirm_any_more_is_not_taken_back(cast: Cast) -> Story:
+    cast.want("anna", Stop="1")
+    yield
+    cast.want("anna", Stop=None)
+    yield
+    cast.drop("anna")
+    cast.want_firm("contact", Email="anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("contact", "opted_out")})
+
+
+@together
+def test_an_administrator_can_release_an_objection_that_outlived_its_record(cast: Cast) -> Story:
+    cast.want("anna", Stop="1")
+    yield
+    cast.drop("anna")
+    cast.want_firm("contact", Email="anna")
+    plan = yield
+    assert plan.held == {("contact", "opted_out")}
+    cast.says("release", "anna", reason="opted_out", source="admin")
+    plan = yield
+    assert plan.told == [("add", "anna", "new"), ("tag", "anna", "new")]
+
+
+@crm_wins
+def test_an_objection_in_the_crm_outlives_its_record_also_where_the_crm_wins(cast: Cast) -> Story:
+    cast.want("lead", Email="anna", Stop="1")
+    yield
+    cast.drop("lead")
+    cast.want_firm("contact", Email="anna")
+    plan = yield
+    assert (plan.told, plan.held) == ([], {("contact", "opted_out")})
 
 
 @together
@@ -492,3 +606,82 @@ def test_with_double_opt_in_new_members_wait_for_their_confirmation(cast: Cast) 
     assert plan.row("add", "anna")["after"]["status"] == "pending"
     yield
     assert cast.member("anna").status == "pending"
+
+
+@everywhere
+def test_an_opt_out_in_a_sync_with_the_home_as_its_scope_is_written_down_so(cast: Cast) -> Story:
+    """H2, Z7: also that of somebody who is not ours, and a bounce."""
+    cast.want("anna")
+    cast.have("bert")
+    yield
+    cast.turn("anna", "unsubscribed")
+    cast.turn("bert", "bounced")
+    yield
+    scopes = cast.world.database.execute("select reason, scope from ledger.suppressions order by all").fetchall()
+    assert scopes == [("bounced", "home"), ("opted_out", "home")]
+
+
+class Elsewhere(World):
+    """A world in another account: its journals name that one."""
+
+    def push(self, changes: Iterable[Mapping[str, Any]]) -> None:
+        super().push(changes)
+        for path in folder_of(self.ledger).iterdir():
+            text = path.read_text(encoding="utf-8").replace('"connection":"chimp"', '"connection":"mup"')
+            path.write_text(text, encoding="utf-8")
+
+
+class TwoSyncs:
+    """Two syncs of one home, each with an account of its own; the ledger of who said no is one file."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, folder: Path, scope: str) -> None:
+        self.first = World(patch, folder / "first", consent={"scope": scope})
+        self.second = Elsewhere(patch, folder / "second", to={"connection": "mup", "audience": "Readers"})
+        # A world knows one sync by name, so each has its own journals.
+        (folder / "second").mkdir()
+        consent.path_of(self.second.ledger).symlink_to(consent.path_of(self.first.ledger))
+        for world in (self.first, self.second):
+            world.want(*(person(name) for name in ("anna", "bert")))
+            world.sync_once()
+
+
+@pytest.mark.parametrize(("scope", "reaches"), [("home", True), ("account", False), ("audience", False)])
+def test_a_no_in_one_account_holds_in_another_when_its_sync_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str, reaches: bool
+) -> None:
+    """Z7, H2: what counts is the scope of the sync where it was said; that of the other says nothing."""
+    syncs = TwoSyncs(monkeypatch, tmp_path, scope)
+    syncs.first.turn("anna", "unsubscribed")
+    syncs.first.have("dora", "unsubscribed")
+    assert syncs.first.sync_once().held == {("anna", "opted_out")}
+    for world in (syncs.first, syncs.second):
+        world.want(person("dora"))
+    plan = syncs.second.sync_once()
+    if reaches:
+        assert plan.told == [("unsubscribe", "anna", "opted_out")]
+        assert plan.held == {("anna", "opted_out"), ("dora", "opted_out")}
+    else:
+        assert (plan.told, plan.held) == ([("add", "dora", "new")], set())
+    syncs.second.turn("bert", "unsubscribed")
+    assert ("bert", "opted_out") in syncs.second.sync_once().held
+    plan = syncs.first.sync_once()
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out"), ("dora", "opted_out")})
+    for world in (syncs.first, syncs.second):
+        assert world.sync_once().told == []
+        world.database.close()
+
+
+def test_a_release_of_a_no_that_reaches_the_whole_home_lets_the_other_sync_mail_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There our own unsubscribe is taken back; where the person said it, only the person can."""
+    syncs = TwoSyncs(monkeypatch, tmp_path, "home")
+    syncs.first.turn("anna", "unsubscribed")
+    syncs.first.sync_once()
+    assert syncs.second.sync_once().told == [("unsubscribe", "anna", "opted_out")]
+    nowhere = {"connection": None, "audience_id": None, "sync": None, "scope": "home", "source": "admin"}
+    syncs.first.says("release", "anna", **nowhere)
+    assert syncs.second.sync_once().told == [("add", "anna", "returned")]
+    assert syncs.first.sync_once().held == {("anna", "opted_out")}
+    for world in (syncs.first, syncs.second):
+        world.database.close()

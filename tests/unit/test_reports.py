@@ -265,6 +265,36 @@ def test_a_warning_is_told_where_the_sync_wants_it_and_mailed_in_any_case(
     world.database.close()
 
 
+def test_what_was_repaired_without_asking_is_counted_by_rule_in_every_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the address was judged long ago, and of a warning that nobody wants; a warning counts for itself."""
+    world = World(monkeypatch, tmp_path, quality={"warnings": ["typo_domain"]})
+    world.want(person("anna", Email=" anna@b.example"), person("bert", Email="bert@b.example\t"), person("carl"))
+    world.want(person("dora", Email="do\u200bra@b.example"), person("info", Email="info@b.example "))
+    world.want(person("typo", Email=" typo@gmial.com"), person("gone", Email=" gone@b.example", Flag="Nee"))
+    for _ in range(2):
+        plan = frozen(world)
+        query = "select verdict, rule, records from quality.history where plan_id = ? order by all"
+        assert [tuple(row.values()) for row in rows(world.database, query, [plan.plan_id])] == [
+            ("ok", "invisible_characters", 1),
+            ("ok", "outer_blanks", 3),
+            ("ok", None, 1),
+            ("warning", "typo_domain", 1),
+        ]
+        world.later(days=1)
+    found = figures.read(world.database, "people")
+    assert (found.checked, found.usable, found.repaired) == (6, 6, 4)
+    told = [row[:3] for row in workbook_of(world, found, tmp_path)[0]["Summary"]]
+    assert ("of those, repaired without asking", 4, None) in told
+    start = told.index(("Rule", "What was done", "Records"))
+    assert told[start + 1 : start + 3] == [
+        ("outer blanks", "Blanks around the address were left out.", 3),
+        ("invisible characters", "Invisible characters were left out of the address.", 1),
+    ]
+    world.database.close()
+
+
 def test_an_undo_plan_changes_nothing_of_that(told: Told) -> None:
     plan_ids = {row["plan_id"] for row in rows(told.world.database, "select plan_id from quality.history")}
     assert plan_ids == {told.first.plan_id, told.second.plan_id}

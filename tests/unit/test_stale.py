@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from plan_models import SCHEMA, home_of, synced
@@ -20,7 +20,7 @@ from pipelines.errors import StalePlan
 from pipelines.providers.base import Account, Member, MergeField
 from pipelines.sync import stale
 from pipelines.sync.freeze import freeze
-from pipelines.sync.plans import Plan
+from pipelines.sync.plans import Plan, Status
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,18 @@ def test_a_plan_is_stale_after_a_day(plan: Plan, monkeypatch: pytest.MonkeyPatch
         moment = plan.created_at.replace(tzinfo=UTC) + passed
         monkeypatch.setenv(clock.VARIABLE, moment.isoformat())
         assert (verdict(plan) is not None) == is_stale
+
+
+@pytest.mark.parametrize("status", get_args(Status))
+def test_a_plan_that_waits_is_shown_as_expired_after_a_day_and_any_other_as_what_became_of_it(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, status: Status
+) -> None:
+    """Nothing may seem to wait for a person which a push would refuse."""
+    made = replace(plan, status=status)
+    then = "expired" if status in ("pending", "refused") else status
+    for passed, shown in ((timedelta(hours=24), status), (timedelta(hours=24, seconds=1), then)):
+        monkeypatch.setenv(clock.VARIABLE, (plan.created_at.replace(tzinfo=UTC) + passed).isoformat())
+        assert stale.as_of_now(made) == replace(plan, status=shown)
 
 
 FIELD_CHANGES = {

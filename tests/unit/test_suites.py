@@ -91,12 +91,13 @@ def test_judging_prints_and_logs_nothing(capfd: pytest.CaptureFixture[str], capl
     assert caplog.records == []
 
 
-def test_records_and_doubled_keys_of_an_extract_are_counted_as_they_are_written(
+def test_records_and_those_without_a_key_of_their_own_are_counted_as_the_models_tell_them_apart(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    keys = "('01'), ('1'), ('2'), ('2'), ('2'), ('3')"
+    keys = "('01'), ('1'), ('2'), (' 2'), ('2'), ('3'), ('  '), (null)"
     connection.execute(f'create table persons as from (values {keys}) rows("Person Id")')
-    assert measures.of_source(connection, "persons", "Person Id") == {"records": 6, "doubled keys": 2}
+    assert measures.of_source(connection, "persons", "Person Id") == {"records": 8, "doubled keys": 4}
+    assert measures.doubled_keys(connection, "persons", "Person Id") == ["2"]
     empty = "(select 1 as id where false)"
     assert measures.of_source(connection, empty, "id") == {"records": 0, "doubled keys": 0}
 

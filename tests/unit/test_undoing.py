@@ -234,6 +234,8 @@ def test_secret_fields_are_left_out_and_said(world: World) -> None:
 class Recorder:
     """What reaches a provider; it takes everything."""
 
+    traits = MAILCHIMP
+
     def __init__(self) -> None:
         self.sent: list[Change] = []
 

@@ -16,6 +16,7 @@ from openpyxl import load_workbook
 from python_calamine import CalamineWorkbook
 
 from pipelines.errors import ConfigError
+from pipelines.reports.formulas import harmless
 from pipelines.reports.workbook import MAX_TEXT, Block, Column, Sheet, plain, write
 
 FORMULAS = ("=1+1", '=HYPERLINK("http://x.example")', "+31 20", "-5", "@SUM(A1)", "\t=1", "\r=1", "#N/A", "=")
@@ -46,6 +47,12 @@ def test_what_looks_like_a_formula_stays_the_text_that_it_is(text: str, tmp_path
     assert "<f>" not in xml(path)
     for cell in next(load_workbook(path)["People"].iter_rows(min_row=2)):
         assert (cell.data_type, cell.value, cell.quotePrefix) == ("s", text.replace("\r", "\n"), True)
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_where_a_file_has_no_types_what_looks_like_a_formula_gets_an_apostrophe(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+    assert harmless(f"a{text}") == f"a{text}"
 
 
 def test_harmless_text_is_not_marked(tmp_path: Path) -> None:

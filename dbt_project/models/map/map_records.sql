@@ -138,6 +138,7 @@ select
         when verdict = 'wrong' then 'bad_address'
         else 'wanted'
     end as eligibility,
+    is_opted_out,
     newest,
     fields,
     hash(fields) as fields_hash,

@@ -4,7 +4,8 @@
 {% set columns = {
     'connection': 'varchar', 'audience_id': 'varchar', 'day': 'date', 'subscribed_count': 'bigint',
     'unsubscribed_count': 'bigint', 'bounced_count': 'bigint', 'pending_count': 'bigint', 'archived_count': 'bigint',
-    'joined': 'bigint', 'left_count': 'bigint', 'net': 'bigint', 'members_at_start': 'bigint', 'churn_rate': 'double',
+    'parked_count': 'bigint', 'joined': 'bigint', 'left_count': 'bigint', 'net': 'bigint',
+    'members_at_start': 'bigint', 'churn_rate': 'double',
 } -%}
 with before as (
     {{ rows_before(columns) }}
@@ -48,6 +49,13 @@ counted as (
     group by all
 ),
 
+parked as (
+    select connection, audience_id, count(*) as parked_count
+    from {{ ref('parked_members') }}
+    where until is null
+    group by all
+),
+
 audiences as (
     select
         observed.connection,
@@ -56,9 +64,11 @@ audiences as (
         {% for status in statuses -%}
         coalesce(counted.{{ status }}_count, 0) as {{ status }}_count,
         {% endfor -%}
+        coalesce(parked.parked_count, 0) as parked_count,
         coalesce(counted.undated_count, 0) as undated_count,
     from {{ ref('observed_audiences') }} as observed
     left join counted using (connection, audience_id)
+    left join parked using (connection, audience_id)
     where observed.sync is not null or counted.audience_id is not null
 ),
 
@@ -120,6 +130,8 @@ measured as (
         case when days.day = audiences.last_day then audiences.{{ status }}_count else before.{{ status }}_count end
             as {{ status }}_count,
         {% endfor -%}
+        case when days.day = audiences.last_day then audiences.parked_count else before.parked_count end
+            as parked_count,
         days.joined,
         days.left_count,
         audiences.undated_count + coalesce(older.members_before, 0) + days.members_gained as members_at_start,
@@ -149,6 +161,7 @@ select
     {% for status in statuses -%}
     {{ status }}_count,
     {% endfor -%}
+    parked_count,
     cast(joined as bigint) as joined,
     cast(left_count as bigint) as left_count,
     cast(net as bigint) as net,

@@ -54,35 +54,30 @@ known_audiences as (
     select distinct connection, audience_id from before
 ),
 
-stage_members as (
-    {{ across_syncs('stage_members', {
-        'email_key': 'varchar', 'email': 'varchar', 'status': 'varchar', 'tags': 'varchar[]', 'groups': 'varchar[]',
-        'joined_at': 'timestamp', 'changed_at': 'timestamp',
-    }) }}
-),
-
 extracted as (
     select
         audiences.connection,
         audiences.audience_id,
-        coalesce(renamed.email_key, stage_members.email_key) as email_key,
-        coalesce(renamed.email, stage_members.email) as email,
-        stage_members.status,
-        stage_members.tags,
-        stage_members.groups,
-        stage_members.joined_at,
-        stage_members.changed_at,
+        coalesce(renamed.email_key, members.email_key) as email_key,
+        coalesce(renamed.email, members.email) as email,
+        members.status,
+        members.tags,
+        members.groups,
+        members.joined_at,
+        members.changed_at,
         audiences.observed_at as seen_at,
-    from stage_members
-    inner join audiences on stage_members.sync = audiences.sync and not audiences.is_deleted
+    from {{ ref('read_members') }} as members
+    inner join audiences on members.sync = audiences.sync and not audiences.is_deleted
     left join renamed
         on audiences.connection = renamed.connection
         and audiences.audience_id = renamed.audience_id
-        and stage_members.email_key = renamed.old_email_key
+        and members.email_key = renamed.old_email_key
         and audiences.observed_at <= renamed.happened_at
     qualify row_number() over (
-        partition by audiences.connection, audiences.audience_id, coalesce(renamed.email_key, stage_members.email_key)
-        order by renamed.email_key nulls first
+        partition by audiences.connection, audiences.audience_id, coalesce(renamed.email_key, members.email_key)
+        order by
+            renamed.email_key nulls first, members.status = 'archived', members.status = 'subscribed' desc,
+            members.provider_id
     ) = 1
 ),
 

@@ -66,7 +66,7 @@ parked as (
         on campaigns.connection = parked.connection
         and campaigns.audience_id = parked.audience_id
         and campaigns.sent_at >= parked.since
-        and campaigns.sent_at < parked.until
+        and campaigns.sent_at < coalesce(parked.until, timestamp 'infinity')
     group by all
 ),
 
@@ -104,6 +104,7 @@ select
     {{ rate('campaigns.unique_human_opens', 'campaigns.delivered_count') }} as human_open_rate,
     {{ rate('campaigns.unique_clicks', 'campaigns.delivered_count') }} as click_rate,
     {{ rate('campaigns.opt_outs', 'campaigns.delivered_count') }} as opt_out_rate,
+    {{ rate('campaigns.complaints', 'campaigns.delivered_count') }} as complaint_rate,
     {{ rate('campaigns.unique_clicks', 'campaigns.unique_opens') }} as click_to_open,
     {{ rate('(campaigns.hard_bounces + campaigns.soft_bounces)', 'campaigns.sent_count') }} as bounce_rate,
     campaigns.read_at,

@@ -42,6 +42,7 @@ select
     {{ rate('unique_human_opens', 'delivered_count') }} as human_open_rate,
     {{ rate('unique_clicks', 'delivered_count') }} as click_rate,
     {{ rate('opt_outs', 'delivered_count') }} as opt_out_rate,
+    {{ rate('complaints', 'delivered_count') }} as complaint_rate,
     {{ rate('unique_clicks', 'unique_opens') }} as click_to_open,
     {{ rate('(hard_bounces + soft_bounces)', 'sent_count') }} as bounce_rate,
 from totals

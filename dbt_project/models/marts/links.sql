@@ -22,6 +22,10 @@ combined as (
         greatest(links.most_clickers, clickers.known_clickers) as unique_clickers,
     from links
     left join clickers using (connection, campaign_id, url)
+),
+
+totals as (
+    select connection, campaign_id, sum(clicks) as all_clicks from combined group by all
 )
 
 select
@@ -30,8 +34,10 @@ select
     combined.url,
     cast(combined.clicks as bigint) as clicks,
     combined.unique_clickers,
-    {{ rate('combined.clicks', 'sum(combined.clicks) over (partition by combined.connection, combined.campaign_id)') }}
-        as share_of_clicks,
+    cast(totals.all_clicks as bigint) as all_clicks,
+    campaigns.delivered_count,
+    {{ rate('combined.clicks', 'totals.all_clicks') }} as share_of_clicks,
     {{ rate('combined.unique_clickers', 'campaigns.delivered_count') }} as click_rate,
 from combined
+inner join totals using (connection, campaign_id)
 left join {{ ref('campaigns') }} as campaigns using (connection, campaign_id)

@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 -- Until when we know each audience. Of several syncs on one audience the latest counts: each reads all of it.
 with settings as (
-    {{ across_syncs('settings', {'connection': 'varchar', 'audience_id': 'varchar', 'planned_at': 'timestamp'}, beside='stage_members') }}
+    {{ across_syncs('settings', {'connection': 'varchar', 'audience_id': 'varchar', 'planned_at': 'timestamp'}, beside='extract_members') }}
 ),
 
 latest as (

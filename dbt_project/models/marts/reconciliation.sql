@@ -14,10 +14,48 @@ stage_suppressions as (
     }) }}
 ),
 
-suppressions as (
+plans as (
+    select connection, audience_id, max(extracted_at) as extracted_at from {{ source('plan', 'plans') }} group by all
+),
+
+-- The stage has them as the last plan saw them; the members may have been read again since, with the statistics.
+later as (
+    select
+        audiences.connection,
+        audiences.audience_id,
+        told.email_key,
+        arg_min(told.reason, told.since) as reason,
+        bool_or(
+            told.connection is distinct from audiences.connection
+            or told.audience_id is distinct from audiences.audience_id
+            or told.source in ('admin', 'crm', 'soft_bounces')
+        ) as is_from_elsewhere,
+    from {{ source('ledger', 'suppressions') }} as told
+    inner join audiences
+        on told.scope = 'home'
+        or (
+            told.connection = audiences.connection
+            and (told.scope = 'account' or told.audience_id = audiences.audience_id)
+        )
+    inner join plans
+        on audiences.connection = plans.connection
+        and audiences.audience_id = plans.audience_id
+        and told.since >= plans.extracted_at
+    where told.released_at is null
+    group by all
+),
+
+staged as (
     select audiences.connection, audiences.audience_id, stage_suppressions.*
     from stage_suppressions
     inner join audiences using (sync)
+),
+
+suppressions as (
+    select connection, audience_id, email_key, reason, is_from_elsewhere from staged
+    union all by name
+    select * from later
+    anti join staged using (connection, audience_id, email_key)
 ),
 
 members as (

@@ -118,4 +118,4 @@ left join {{ ref('parked_members') }} as parked
     and campaigns.audience_id = parked.audience_id
     and people.email_key = parked.email_key
     and campaigns.sent_at >= parked.since
-    and campaigns.sent_at < parked.until
+    and campaigns.sent_at < coalesce(parked.until, timestamp 'infinity')

@@ -1,4 +1,29 @@
 with
+-- Nothing that the CRM said is taken back by a record that is gone: only such objections are asked of the ledger, those
+-- of records that are there speak for themselves.
+records as (
+    {% for source in var('sources') -%}
+    select {{ text(source.entity) }} as entity, trim({{ name_of(source.key) }}) as contact_key from {{ source.relation }}
+    {{ 'union all ' if not loop.last }}
+    {%- else -%}
+    select '' as entity, '' as contact_key where false
+    {%- endfor %}
+),
+
+outlived as (
+    select email_key, sync, since
+    from {{ source('ledger', 'objections') }}
+    anti join records using (entity, contact_key)
+    where ended_at is null and sync = {{ text(var('sync')) }}
+),
+
+in_force as (
+    select suppressions.*
+    from {{ source('ledger', 'suppressions') }} as suppressions
+    left join outlived using (email_key, sync, since)
+    where suppressions.released_at is null and (suppressions.source <> 'crm' or outlived.email_key is not null)
+),
+
 -- Of several reasons the gravest is kept: it decides what may lift it.
 ledger as (
     select
@@ -10,22 +35,21 @@ ledger as (
         bool_or(
             suppressions.connection is distinct from settings.connection
             or suppressions.audience_id is distinct from settings.audience_id
-            or suppressions.source in ('admin', 'soft_bounces')
+            or suppressions.source in ('admin', 'crm', 'soft_bounces')
         ) over (partition by suppressions.email_key) as is_from_elsewhere,
         list(suppressions.since) filter (suppressions.reason <> 'bounced') over (
             partition by suppressions.email_key
         ) as objected_at,
         bool_or(suppressions.reason = 'blocked') over (partition by suppressions.email_key) as is_blocked,
-    from {{ source('ledger', 'suppressions') }} as suppressions
+    from in_force as suppressions
     cross join {{ source('sync', 'settings') }} as settings
     where
-        suppressions.released_at is null
-        and (
+        (
             suppressions.scope = 'home'
             or (suppressions.connection = settings.connection and suppressions.scope = 'account')
             or (suppressions.connection = settings.connection and suppressions.audience_id = settings.audience_id)
         )
-        and not (suppressions.reason = 'opted_out' and settings.opt_outs = 'crm_wins')
+        and not (suppressions.reason = 'opted_out' and suppressions.source <> 'crm' and settings.opt_outs = 'crm_wins')
         and not (suppressions.source = 'soft_bounces' and settings.soft_bounces is null)
         and not (
             suppressions.reason = 'bounced'

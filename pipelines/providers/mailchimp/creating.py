@@ -3,7 +3,7 @@
 Belongs here: POST calls that make a container. Does not: members; deciding that something is missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pipelines.errors import ConfigError
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class Creating:
-    """Makes what a sync names and the account does not have."""
+    """Makes what a sync names and the account does not have; `audience_needs` are the connection's."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, audience_needs: Sequence[str]) -> None:
         self._client = client
+        self._audience_needs = audience_needs
 
     def audience(self, name: str, data: "NewAudience") -> Audience:
         """Make an audience; raises `ConfigError` without what Mailchimp, and anti-spam law behind it, demands."""
-        demanded = ("address", "city", "country", "permission_reminder")
-        if missing := [key for key in demanded if not getattr(data, key)]:
+        if missing := [key for key in self._audience_needs if not getattr(data, key)]:
             raise ConfigError(
                 f"Mailchimp makes no audience without {', '.join(missing)}.",
                 where="to.create",

@@ -47,6 +47,7 @@ class MailchimpProvider(ComposedProvider, CountingProvider):
         max_batch=500,
         seconds_per_call=0.8,
         max_groups=60,  # over all categories
+        max_field_name=10,
         max_fields=80,  # on Premium; 30 on other plans, where Mailchimp refuses to create more
         refusals=REFUSALS,
     )
@@ -60,7 +61,7 @@ class MailchimpProvider(ComposedProvider, CountingProvider):
         self._client = Client(name, connection, locks, patience=patience)
         self._reading = Reading(self._client)
         self._writing = Writing(self._client, self._reading, connection)
-        self._creating = Creating(self._client)
+        self._creating = Creating(self._client, connection.audience_needs)
         self._statistics = Statistics(self._client)
         self._size = connection.batch_size
         self._update_singly = connection.update_without_status == "single"

@@ -205,7 +205,7 @@ def audience(item: Mapping[str, Any]) -> Audience:
 
 def merge_field(item: Mapping[str, Any]) -> MergeField:
     """A merge field document as our value."""
-    kind = str(item["type"])
+    kind, options = str(item["type"]), item.get("options") or {}
     return MergeField(
         name=str(item["tag"]),
         field_id=str(item["merge_id"]),
@@ -213,7 +213,8 @@ def merge_field(item: Mapping[str, Any]) -> MergeField:
         type=TYPES.get(kind, kind),
         required=bool(item.get("required")),
         max_bytes=TEXT_BYTES if kind == "text" else None,
-        choices=tuple(str(choice) for choice in (item.get("options") or {}).get("choices") or ()),
+        choices=tuple(str(choice) for choice in options.get("choices") or ()),
+        phone_format="US" if options.get("phone_format") == "US" else "",
     )
 
 

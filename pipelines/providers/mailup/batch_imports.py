@@ -1,13 +1,15 @@
 """The imports of one batch: changes as rows, chunk by chunk, and what each chunk came to.
 
-Belongs here: rows, halving where one row spoils an import, outcomes of those that were not taken. Does not: one import
-(imports.py), who may be named in it (writing.py, newcomers.py), what became of those who were taken (settling.py).
+Belongs here: rows, halving where one row spoils an import, outcomes of those that were not taken, how far all that is.
+Does not: one import (imports.py), who may be named in it (writing.py, newcomers.py), what became of those who were
+taken (settling.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pipelines import progress
 from pipelines.errors import ProviderError
 from pipelines.providers.base import Change, Outcome
 from pipelines.providers.mailup.fields import NAME, Fields
@@ -35,6 +37,11 @@ class BatchImports:
         self._size = size
         self._results: list[object] = []
         self._failure: ProviderError | None = None
+        self._done = self._expected = 0
+
+    def expect(self, rows: int) -> None:
+        """Say of how many rows all imports of the batch are, before the first of several."""
+        self._expected = rows
 
     def run(
         self,
@@ -48,7 +55,10 @@ class BatchImports:
         `values` are the fields of a row, those that the change names if not given.
         """
         taken: list[Change] = []
+        self._expected = max(self._expected, self._done + len(changes))
         for rows, result in self._chunks(path, changes, options, values or _values):
+            self._done += len(rows)
+            self._tell()
             self._results.append(None if is_of_row(result) else result)
             if isinstance(result, Counted):
                 self._count(rows, result)
@@ -87,10 +97,17 @@ class BatchImports:
             if self._failure:
                 yield chunk, self._failure
                 continue
-            for rows, result in split(chunk, lambda rows: self._imports.run(path, self._rows(rows, values), options)):
+            for rows, result in split(chunk, lambda rows: self._import(path, self._rows(rows, values), options)):
                 if isinstance(result, ProviderError) and not is_of_row(result):
                     self._failure = result
                 yield rows, result
+
+    def _import(self, path: str, rows: list[dict[str, Any]], options: Mapping[str, str] | None) -> Counted:
+        return self._imports.run(path, rows, options, self._tell)
+
+    def _tell(self, under_way: int = 0) -> None:
+        """A batch may take an hour, and the push counts its changes only after it."""
+        progress.advance(progress.ROWS_IMPORTED, min(self._done + under_way, self._expected), self._expected)
 
     def _count(self, rows: Sequence[Change], counted: Counted) -> None:
         self.counted.append(counted)

@@ -52,14 +52,20 @@ class Imports:
             client.locks, f"{client.account}-import", connection.imports_at_a_time, patience=self._longest
         )
 
-    def run(self, path: str, rows: Sequence[Mapping[str, Any]], options: Mapping[str, str] | None = None) -> Counted:
-        """Import rows into the list or group at `path` and wait for the end.
+    def run(
+        self,
+        path: str,
+        rows: Sequence[Mapping[str, Any]],
+        options: Mapping[str, str] | None = None,
+        tell: Callable[[int], None] = lambda done: None,
+    ) -> Counted:
+        """Import rows into the list or group at `path` and wait for the end; `tell` hears how many rows are through.
 
         Repeating a start whose answer was lost is safe: an import names what is to be, and the same import twice leaves
         the same. Raises `TransientError` when it does not end in time, besides what calls raise.
         """
         with self._turns.hold():
-            counted = self._wait(import_id := self._start(path, rows, options))
+            counted = self._wait(import_id := self._start(path, rows, options), tell)
         log.info("MailUp: import %d of %d rows is done, %d not valid", import_id, len(rows), counted.not_valid)
         return counted
 
@@ -86,7 +92,7 @@ class Imports:
                     ) from None
             self._pause(self._gap)
 
-    def _wait(self, import_id: int) -> Counted:
+    def _wait(self, import_id: int, tell: Callable[[int], None]) -> Counted:
         ends_at = time.monotonic() + self._longest
         pause = min(FIRST_LOOK_SECONDS, self._gap)
         while True:
@@ -102,4 +108,5 @@ class Imports:
                     where="MailUp",
                     do="Look at the page Import of MailUp's console; the next run goes on from what is there by then.",
                 )
+            tell(int(body.get("importedrecipients") or 0))
             pause = min(2 * pause, self._gap)

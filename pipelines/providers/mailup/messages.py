@@ -43,8 +43,12 @@ class Statistics:
     # Campaigns
 
     def campaigns(self, audience_id: str, since: str | None) -> Iterator[Campaign]:
-        """Sent messages with their totals, by the time of their last sending; tags are the category (I11)."""
-        self._reading.require(audience_id)
+        """Sent messages with their totals, by the time of their last sending; tags are the category (I11).
+
+        None of a list that was deleted: its messages went with it, and what was read of them stays (F10).
+        """
+        if not self._reading.is_there(audience_id):
+            return
         tags = self._tags(audience_id)
         messages = self._messages(audience_id)
         sendings = self._client.in_order(lambda item: self._sendings(audience_id, _message_id(item)), messages)

@@ -22,7 +22,7 @@ from pipelines.providers.mailup.roster import list_path
 from pipelines.providers.mailup.settling import Settling
 from pipelines.providers.mailup.singles import Singles
 
-OUT = frozenset({"opted_out", "bounced"})  # codes of those whom no import brings back
+OUT = frozenset({"opted_out", "out_by_us", "bounced"})  # codes of those whom no import brings back
 
 
 class Newcomers:
@@ -59,6 +59,7 @@ class Newcomers:
         imported = groups_to_import(groups.values())
         fields = {add.email_key: add.after.get("fields") or {} for add in adds}
         alone = [add for add in adds if imported.isdisjoint(groups[add.email_key])]
+        imports.expect(sum(max(1, len(imported.intersection(keys))) for keys in groups.values()))
         imports.run(f"{list_path(audience_id)}/Recipients", alone)
         named: set[str] = set()
         entered = {}

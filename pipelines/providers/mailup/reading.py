@@ -96,14 +96,18 @@ class Reading:
 
     def require(self, audience_id: str) -> None:
         """Raise `PermanentError` for a list that the account does not have."""
-        if audience_id not in self.list_ids():
-            self._list_items()
-        if audience_id not in self.list_ids():
+        if not self.is_there(audience_id):
             raise PermanentError(
                 f"MailUp has no list {audience_id} that this user may see.",
                 where="MailUp",
                 do="Check that it still exists, and that the user of the connection is an administrator.",
             )
+
+    def is_there(self, audience_id: str) -> bool:
+        """Whether the account has the list; those that it had a moment ago are not asked for again."""
+        if audience_id not in self.list_ids():
+            self._list_items()
+        return audience_id in self.list_ids()
 
     def groups(self, audience_id: str) -> list[Group]:
         """All groups of the list, also those made in MailUp (B7). Of two with one name the younger gets its id too."""

@@ -11,12 +11,17 @@ from dataclasses import dataclass, replace
 from pipelines.providers.base import Change, Outcome, Refusal, Status
 from pipelines.providers.http import RefusedError
 from pipelines.providers.mailup.client import words_of
-from pipelines.providers.mailup.values import Cause
+from pipelines.providers.mailup.values import BY_THE_HOUSE, Cause
 
 REFUSALS: Mapping[str, Refusal] = {
     "opted_out": Refusal(
-        "The person unsubscribed from the list, and no import brings them back: only they can, with a sign-up form or "
-        "by confirming a mail that asks them."
+        "The address is unsubscribed in the list, and no import brings it back: only the person can, with a sign-up "
+        "form or by confirming a mail that asks them."
+    ),
+    "out_by_us": Refusal(
+        "Enlist unsubscribed the address itself, and MailUp has no way back that is sure to spare a no of the person's "
+        "own: subscribe them by hand in MailUp's console, or set `consent.double_opt_in: true`, which sends everybody "
+        "who is added a mail that asks them to confirm."
     ),
     "opted_out_elsewhere": Refusal(
         "The person unsubscribed from another list of the account, and MailUp's consent is one for each address: ask "
@@ -92,10 +97,16 @@ def of_answer(error: RefusedError) -> Reason:
     return Reason("not_found" if error.status == 404 else "invalid_row", words_of(error) or None)
 
 
-def of_status(status: Status, cause: Cause | None) -> Reason:
+def of_status(change: Change, status: Status, cause: Cause | None) -> Reason:
     """Why somebody in this status can't be added."""
     detail = f"MailUp has the address as {status}" + (f" ({cause.reason})" if cause else "")
-    return Reason(IN_THE_WAY.get(status, "already_there"), detail)
+    code = "out_by_us" if is_out_by_us(change, status, cause) else IN_THE_WAY.get(status, "already_there")
+    return Reason(code, detail)
+
+
+def is_out_by_us(change: Change, status: Status, cause: Cause | None) -> bool:
+    """Whether Enlist unsubscribed somebody whom a change adds: the plan says so, and MailUp says nothing else."""
+    return (change.before or {}).get("status") == status == "unsubscribed" and cause in BY_THE_HOUSE
 
 
 def _outcome(change: Change, outcome: str, reason: Reason, provider_id: str | None) -> Outcome:

@@ -126,7 +126,7 @@ class Settling:
             if one is None:
                 return refused(change, Reason("not_kept"))
             if one.status != change.after["status"]:
-                return refused(change, of_status(one.status, one.cause), one.provider_id)
+                return refused(change, of_status(change, one.status, one.cause), one.provider_id)
             member = self._reading.person(audience_id, one.provider_id, tuple(change.after.get("fields") or ()))
             if member is None:
                 return refused(change, Reason("not_kept"), one.provider_id)

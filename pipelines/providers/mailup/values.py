@@ -54,6 +54,8 @@ CAUSES: Mapping[int, Cause] = {
     1024: Cause("right to be forgotten", objection="erased"),
 }
 UNKNOWN_CAUSE = Cause("unsubscribed", objection=None)
+# What an unsubscribe of ours leaves behind, by call and by import; a clerk in the console leaves the same.
+BY_THE_HOUSE = frozenset({_ADMINISTRATOR, _IMPORT})
 
 
 def cause(code: Any, subcode: Any = None) -> Cause:

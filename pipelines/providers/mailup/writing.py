@@ -23,7 +23,7 @@ from pipelines.providers.mailup.fields import Fields
 from pipelines.providers.mailup.imports import Imports
 from pipelines.providers.mailup.newcomers import Newcomers
 from pipelines.providers.mailup.reading import Reading, group_people_path
-from pipelines.providers.mailup.refusals import Reason, applied, of_status, refused, seen, worst
+from pipelines.providers.mailup.refusals import Reason, applied, is_out_by_us, of_status, refused, seen, worst
 from pipelines.providers.mailup.roster import Consent, list_path
 from pipelines.providers.mailup.settling import Settling
 from pipelines.providers.mailup.singles import Singles
@@ -121,10 +121,9 @@ class Writing:
             is_out = any(same(change.email) in refusers for refusers in self._reading.refusers(audience_id))
             return Reason("opted_out_elsewhere") if is_out else None
         # Whom we unsubscribed ourselves may be asked whether they want to return; nobody else is written to.
-        was = (change.before or {}).get("status")
-        if (change.after["status"], one.status, was) == ("pending", "unsubscribed", "unsubscribed"):
+        if change.after["status"] == "pending" and is_out_by_us(change, one.status, one.cause):
             return None
-        return of_status(one.status, one.cause)
+        return of_status(change, one.status, one.cause)
 
     # The ways of each op
 

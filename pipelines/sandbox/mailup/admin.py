@@ -5,7 +5,7 @@ Belongs here: pages for rehearsals and tests. Does not: anything that MailUp's A
     POST   act        {list_id, email, act, ...}: a person or a marketer does something (acts.py)
     POST   people     {list_id, recipients: [as the API takes them], group_id}: puts them there, outside the history
     GET    people     ?list_id=N[&email=...]: everybody in the list with status, groups and fields
-    POST   lists, groups   {name} and {list_id, name, deletable}; DELETE groups {group_id}
+    POST   lists, groups   {name} and {list_id, name, deletable}; DELETE lists {list_id}, groups {group_id}
     POST   campaigns  {list_id, subject, content, group_ids}: writes a message and sends it; {"idMessage", "Sent", ...}
     POST   fields     {id, description}: names a dynamic field
     POST   tokens     {how: expire | revoke}: ends the tokens that were given out
@@ -57,6 +57,9 @@ def admin_routes(mailup: Mailup) -> list[Route]:
 
 def _console_routes(mailup: Mailup) -> list[Route]:
     def lists(visit: Visit) -> dict[str, Any]:
+        if visit.method == "DELETE":
+            mailup.delete_list(int(visit.body["list_id"]))
+            return {"deleted": True}
         return {"list_id": mailup.add_list(str(visit.body["name"]))}
 
     def groups(visit: Visit) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def _console_routes(mailup: Mailup) -> list[Route]:
         return {"set": True}
 
     return [
-        page(f"{ROOT}/lists", lists, ("POST",)),
+        page(f"{ROOT}/lists", lists, ("POST", "DELETE")),
         page(f"{ROOT}/groups", groups, ("POST", "DELETE")),
         page(f"{ROOT}/campaigns", campaigns, ("POST",)),
         page(f"{ROOT}/fields", fields, ("POST",)),

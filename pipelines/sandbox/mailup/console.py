@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from pipelines.sandbox.mailup import fields, sendings
 from pipelines.sandbox.mailup.groups import drop_group
-from pipelines.sandbox.mailup.lists import new_list
+from pipelines.sandbox.mailup.lists import drop_list, new_list
 from pipelines.sandbox.mailup.messages import DETAILS
 from pipelines.sandbox.mailup.model import Fate, Group, Json, Message
 from pipelines.sandbox.mailup.state import State
@@ -39,6 +39,14 @@ def name_field(state: State, number: int, description: str) -> None:
 def add_list(state: State, name: str) -> int:
     """A list that may be used at once; its id."""
     return new_list(state, name, "", {}).id
+
+
+def delete_list(state: State, list_id: int) -> None:
+    """Deletes it, which no call of the API can (section 4). Raises LookupError."""
+    item = state.lists.get(str(list_id))
+    if item is None:
+        raise LookupError(f"There is no list {list_id}.")
+    drop_list(state, item)
 
 
 def add_group(state: State, list_id: int, name: str, *, deletable: bool) -> int:

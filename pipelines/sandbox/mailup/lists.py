@@ -6,7 +6,9 @@ Belongs here: /Console/User/Lists, /Console/List, /Console/Authentication. Does 
 import uuid
 
 from pipelines.sandbox.mailup.filters import by_key
+from pipelines.sandbox.mailup.groups import drop_group
 from pipelines.sandbox.mailup.lookup import list_at
+from pipelines.sandbox.mailup.messages import drop_message
 from pipelines.sandbox.mailup.model import Json, MailList
 from pipelines.sandbox.mailup.problems import bad_request
 from pipelines.sandbox.mailup.query import Asked, paged, text_of
@@ -26,6 +28,25 @@ def new_list(state: State, name: str, description: str, settings: Json, *, usabl
     state.lists.put(made)
     state.remember("list_add", list_id=number)
     return made
+
+
+def drop_list(state: State, item: MailList) -> None:
+    """The list is gone with its groups, tags, messages and their statistics (assumed); its people stay in the book."""
+    for group in state.groups_of(item.id):
+        drop_group(state, group)
+    for number in tuple(state.subscriptions.roster(item.id).ids()):
+        if found := state.subscriptions.get(item.id, number):
+            state.subscriptions.remove(found)
+    for message in [message for message in state.messages if message.list_id == item.id]:
+        drop_message(state, message)
+    for tag in [tag for tag in state.tags if tag.list_id == item.id]:
+        state.tags.remove(tag)
+    for sending in [sending for sending in state.sendings if sending.list_id == item.id]:
+        state.sendings.remove(sending)
+    for waiting in [one for one in state.imports if one.list_id == item.id and one.progress == "waiting"]:
+        state.imports.remove(waiting)
+    state.lists.remove(item)
+    state.remember("list_delete", list_id=item.id)
 
 
 def _classic(found: MailList) -> Json:

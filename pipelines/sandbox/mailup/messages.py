@@ -128,7 +128,11 @@ def _known_tags(state: State, list_id: int, sent: Any) -> list[int]:
 
 def delete_message(state: State, asked: Asked) -> None:
     """DELETE /Console/List/{id}/Email/{idMessage}: its statistics go with it."""
-    message = message_at(state, asked)
+    drop_message(state, message_at(state, asked))
+
+
+def drop_message(state: State, message: Message) -> None:
+    """The message is gone with its statistics."""
     state.deliveries.forget(message.id)
     state.messages.remove(message)
     state.remember("message_delete", list_id=message.list_id, id=message.id)

@@ -104,6 +104,11 @@ class Mailup(Simulator[State, Switches]):
         with self._by_hand("add_list") as state:
             return console.add_list(state, name)
 
+    def delete_list(self, list_id: int) -> None:
+        """Deletes a list in the console, with all that it has. Raises LookupError."""
+        with self._by_hand("delete_list") as state:
+            console.delete_list(state, list_id)
+
     def add_group(self, list_id: int, name: str, *, deletable: bool = True) -> int:
         """Makes a group in the console; its id. Raises LookupError."""
         with self._by_hand("add_group") as state:

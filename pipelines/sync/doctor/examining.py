@@ -99,6 +99,7 @@ def of_account(home: Home, sync: SyncConfig, found: Found) -> Iterator[Finding]:
     yield from fields.drift(home, sync, found.merge_fields, found.pushed)
     yield from fields.demanded(home, sync, found.merge_fields)
     yield from fields.too_many(home, sync, found.merge_fields, found.traits)
+    yield from fields.misnamed(home, sync, found.merge_fields, found.traits)
     if found.audience.double_opt_in and not sync.consent.double_opt_in:
         yield Finding(
             "The audience asks new members to confirm, the sync does not.",

@@ -4,6 +4,7 @@ Belongs here: fields that are missing, demanded, drifted, not filled, too many. 
 (values.py).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from pipelines.config import Home, SyncConfig
@@ -60,6 +61,20 @@ def too_many(home: Home, sync: SyncConfig, merge_fields: Sequence[MergeField], t
         yield Finding(
             f"The audience would have {total} merge fields; {sync.to.connection} allows {traits.max_fields}.",
             "Leave some out of the sync, or delete some at the provider.",
+            home.where(sync.sync, ("from",)),
+        )
+
+
+def misnamed(home: Home, sync: SyncConfig, merge_fields: Sequence[MergeField], traits: Traits) -> Iterator[Finding]:
+    """Fields that the first push would make under a name that the provider does not take."""
+    if not (sync.to.create_fields and traits.makes_fields and traits.max_field_name):
+        return
+    form = re.compile(f"[A-Z0-9_]{{1,{traits.max_field_name}}}")
+    if wrong := [name for name in missing(sync, merge_fields) if not form.fullmatch(name)]:
+        yield Finding(
+            f"The merge {'field' if len(wrong) == 1 else 'fields'} {listed(wrong)} can't be made: {sync.to.connection} "
+            f"allows names of at most {traits.max_field_name} signs, A-Z, 0-9 and _.",
+            "Name it so in the sync; its label at the provider may be longer, and can be changed there.",
             home.where(sync.sync, ("from",)),
         )
 

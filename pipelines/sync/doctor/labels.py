@@ -38,11 +38,13 @@ def groups_of(sync: SyncConfig, records: Sequence[Records]) -> set[str]:
 def too_many_groups(
     home: Home, sync: SyncConfig, needed: set[str], groups: Sequence[Group], traits: Traits
 ) -> Iterator[Finding]:
-    """More groups than an audience may have, those of others included."""
-    total = len(needed | {group.key for group in groups})
-    if traits.max_groups is not None and total > traits.max_groups:
+    """More groups than an audience may have, those of others included, where the sync needs new ones."""
+    known = {group.key for group in groups}
+    new, total = sorted(needed - known), len(needed | known)
+    if traits.max_groups is not None and new and total > traits.max_groups:
         yield Finding(
-            f"The audience would have {total:,} groups; {sync.to.connection} allows {traits.max_groups}.",
+            f"The audience would have {total:,} groups; {sync.to.connection} allows {traits.max_groups}. "
+            f"{len(known):,} are there, and the sync needs {listed(new)}.",
             "Make tags of some, or take fewer values: the groups beyond that can't be made.",
             home.where(sync.sync, ("from",)),
         )

@@ -22,6 +22,7 @@ DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d-%
 # A leap year, for the 29th of February is a birthday.
 BIRTHDAY = "try_strptime('2024/' || {value}, '%Y/%m/%d') is null"
 ADDRESS_PARTS = ("addr1", "city", "state", "zip")
+US_PHONE = r"\D*\d{3}\D*\d{3}\D*\d{4}"
 REFUSED = "Mend the records, or the SQL of the field; until then the provider refuses these rows."
 CUT = "Nothing, if the end may go; else shorten it in the SQL of the field, or use several fields."
 
@@ -68,6 +69,11 @@ def _wrong(field: MergeField, value: str) -> tuple[str, str] | None:
             return BIRTHDAY.format(value=value), "it holds birthdays as MM/DD"
         case "zip":
             return f"not regexp_full_match({value}, '[0-9]{{5}}')", "it holds US zip codes of five digits"
+        case "phone" if field.phone_format == "US":
+            return (
+                f"not regexp_full_match({value}, '{US_PHONE}')",
+                "it holds US phone numbers of ten digits, as 404 555 1212",
+            )
         case "url":
             return f"not regexp_matches({value}, '^(?i)https?://[^\\s/]+')", "it holds web addresses"
         case "choice":
