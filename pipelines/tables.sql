@@ -54,7 +54,7 @@ create table if not exists quality.bad_emails (
     suggestion text
 );
 
--- one row per plan, verdict and rule: how many records that the sync asks for had it then; rule is null for one right as written
+-- one row per plan, verdict and rule: how many records that the sync asks for had it; rule is null for one right as written
 create table if not exists quality.history (
     plan_id text, sync text, planned_at timestamp, verdict text, rule text, records bigint
 );
