@@ -158,6 +158,7 @@ def test_an_objection_of_a_lead_outlives_its_conversion_though_it_never_was_a_me
 
 @together
 def test_a_member_who_objected_as_a_lead_is_not_subscribed_again_as_a_contact(cast: Cast) -> Story:
+    """M4."""
     cast.want("anna")
     yield
     cast.want("anna", Stop="1")
