@@ -9,6 +9,7 @@ Belongs here: that nothing is lost, doubled or written in vain. Does not: what i
 
 import json
 import multiprocessing
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -122,7 +123,8 @@ def pull(world: World[Any], audience_id: str) -> Pulled:
 
 
 def pull_home(root: Path, audience_id: str) -> None:
-    """A pull from Mailchimp in a process of its own."""
+    """A pull from Mailchimp in a process of its own, which may have the environment of an earlier test."""
+    os.environ["ENLIST_NOW"] = NOW
     pull(mailchimp_push_world.PushWorld(root), audience_id)
 
 
