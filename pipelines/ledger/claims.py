@@ -6,7 +6,6 @@ Belongs here: remembering and comparing. Does not: which audience a sync means (
 
 import json
 import logging
-import os
 from hashlib import md5
 from pathlib import Path
 
@@ -64,9 +63,5 @@ def _raise_if_claimed(path: Path, root: Path, sync: str, audience_id: str) -> No
 def _write(path: Path, record: dict[str, str]) -> None:
     """Whole or not at all: half a claim would stop all homes."""
     draft = path.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(record, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    files.sync_folder(path.parent)
+    draft.write_text(json.dumps(record), encoding="utf-8")
+    files.settle(draft, path)

@@ -35,7 +35,7 @@ def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            sync_folder(path.parent)
+            _sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(
             f"it can't be written ({error.strerror}).",
@@ -97,7 +97,15 @@ def newer(where: str, format_found: int, known: int, what: str) -> ConfigError:
     )
 
 
-def sync_folder(folder: Path) -> None:
+def settle(draft: Path, path: Path) -> None:
+    """Put a file that was written aside in its place, in a single step, once the disk has all of it."""
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
     """Wait until the disk has the names of the folder's files."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -10,15 +10,12 @@ word are what Unicode's UTS 39 calls not "highly restrictive"; the scripts are t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
 
 import regex
 from disposable_email_domains import blocklist
 
 from pipelines.config.values import AddressWarning
 from pipelines.quality.typos import intended_domain
-
-RULES: tuple[str, ...] = get_args(AddressWarning)
 
 TYPO = "The domain looks misspelt."
 DISPOSABLE = "The domain gives out addresses for a few minutes; nobody will read this one for long."

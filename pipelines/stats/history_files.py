@@ -12,7 +12,6 @@ import contextlib
 import glob
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ from typing import Any
 import duckdb
 
 from pipelines.errors import ConfigError
-from pipelines.ledger.files import newer, sync_folder
+from pipelines.ledger.files import newer, settle
 
 FORMAT = 1
 
@@ -91,9 +90,9 @@ def put(folder: Path, state: State, tables: Mapping[str, Sequence[str]], copy: C
         digest = _digest(draft)
         file = folder / f"{state.name}.{digest[:16]}.parquet"
         kept = Kept(state, file.name, draft.stat().st_size, digest, tables)
-        _settle(draft, file)
+        settle(draft, file)
         draft.write_text(json.dumps({"format": FORMAT, **asdict(kept)}, ensure_ascii=False), encoding="utf-8")
-        _settle(draft, folder / f"{state.name}.json")
+        settle(draft, folder / f"{state.name}.json")
         for other in folder.glob(f"{state.name}.*.parquet"):
             if other != file:
                 other.unlink()
@@ -139,14 +138,6 @@ def pattern(folder: Path, kept: Kept) -> str:
 
 def _place(folder: Path, name: str) -> str:
     return f"{folder.parent.name}/{folder.name}/{name}.json"
-
-
-def _settle(draft: Path, path: Path) -> None:
-    """Put the draft where it belongs, once the disk has it."""
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)
 
 
 def _digest(path: Path) -> str:
