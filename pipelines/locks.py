@@ -1,7 +1,7 @@
 """Locks between processes: files in the home that the kernel lets go of when their process dies.
 
 Belongs here: taking such a lock and saying who has it. Does not: connection slots of a provider account
-(providers/slots.py), Dagster's pools, which a killed run leaves taken for ever.
+(http/slots.py), Dagster's pools, which a killed run leaves taken for ever.
 """
 
 import fcntl

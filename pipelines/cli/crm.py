@@ -1,7 +1,7 @@
 """`enlist crm`: what goes to the CRM, seen before it is done: write-back, edits and events for clickers, work-lists.
 
-Belongs here: the commands, and how such a plan is shown. Does not: plans (stats/write_back.py), writing
-(stats/writing.py), files for people (reports/worklist.py).
+Belongs here: the commands, and how such a plan is shown. Does not: plans (write_back/drafting.py), writing
+(write_back/sending.py), files for people (reports/worklist.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from pipelines.errors import ConfigError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from pipelines.stats.crm_plans import CrmPlan
+    from pipelines.write_back.plans import CrmPlan
 
 MOST = 20
 COUNTS = {"op": "op", "reason": "reason", "entity": "entity", "field": "field", "way": "by", "count": "records"}
@@ -66,7 +66,7 @@ def plan(sync: SyncArgument, home: HomeOption = None, json: JsonOption = False) 
 
     Exit code 3 when the plan breaks a safety rule that nobody accepted, as the first one does.
     """
-    from pipelines.stats.write_back import plan_write_back
+    from pipelines.write_back.drafting import plan_write_back
 
     output = Output(is_json=json)
     loaded, config = _sync(home, sync)
@@ -81,7 +81,7 @@ def plan(sync: SyncArgument, home: HomeOption = None, json: JsonOption = False) 
 @app.command()
 def show(plan: PlanArgument, reveal: RevealOption = False, home: HomeOption = None, json: JsonOption = False) -> int:
     """The rows of a plan for the CRM: which record, what, why, before and after, and what became of it."""
-    from pipelines.stats.crm_plans import get
+    from pipelines.write_back.plans import get
 
     output = Output(is_json=json, reveal=reveal)
     loaded = load_home(find_root(home), check=False)
@@ -105,7 +105,7 @@ def push(
     A plan that was written before is done: nothing is sent, exit code 0.
     """
     from pipelines.cli.pushing import known_rules
-    from pipelines.stats.crm_plans import get
+    from pipelines.write_back.plans import get
 
     output = Output(is_json=json)
     loaded = load_home(find_root(home))
@@ -131,7 +131,7 @@ def edit(
 
     A record that somebody changes in between is left alone.
     """
-    from pipelines.stats.write_back import Clickers, plan_edit
+    from pipelines.write_back.drafting import Clickers, plan_edit
 
     output = Output(is_json=json)
     loaded, config = _sync(home, sync)
@@ -159,7 +159,7 @@ def event(
 
     The same event is not made twice, also when the command is given twice.
     """
-    from pipelines.stats.write_back import Clickers, NewEvent, plan_event
+    from pipelines.write_back.drafting import Clickers, NewEvent, plan_event
 
     output = Output(is_json=json)
     loaded, config = _sync(home, sync)
@@ -289,7 +289,7 @@ def show_outcomes(output: Output, made: "CrmPlan", outcomes: Sequence[Mapping[st
 
 def tell_run(output: Output, home: Home, sync: str, run_id: str) -> dict[str, Any]:
     """What a run of the statistics wrote to the CRM, or what waits for a person; as part of a command's result."""
-    from pipelines.stats.crm_plans import latest
+    from pipelines.write_back.plans import latest
 
     with _opened(home) as connection:
         made = latest(connection, sync)
@@ -353,14 +353,14 @@ def _show_by_hand(output: Output, made: "CrmPlan") -> None:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    from pipelines.stats.crm_plans import entered
+    from pipelines.write_back.plans import entered
 
     return {**row, "field": row["field"] if row["op"] == "set" else None, "after": entered(row)}
 
 
 def _described(home: Home, made: "CrmPlan", most: int | None) -> dict[str, Any]:
     """A plan as the JSON result of a command, with its rows (or the first of them) and what is held."""
-    from pipelines.stats.crm_plans import holds_of, rows_of
+    from pipelines.write_back.plans import holds_of, rows_of
 
     with _opened(home) as connection:
         found = rows_of(connection, made.plan_id, most)

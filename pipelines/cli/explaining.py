@@ -219,7 +219,7 @@ def _named(row: Row) -> str:
 
 def _change(row: Row) -> str:
     """What a row puts into the CRM, and where."""
-    from pipelines.stats.crm_plans import entered
+    from pipelines.write_back.plans import entered
 
     was = f"{row['before'] or '(empty)'} → " if row["op"] == "set" else ""
     return f"{_place(row)}: {was}{entered(row)}"

@@ -23,8 +23,8 @@ from pipelines.config import Home, SyncConfig, find_root, load_home
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from pipelines.stats.crm_plans import CrmPlan
     from pipelines.sync.plans import Plan
+    from pipelines.write_back.plans import CrmPlan
 
 SHORT = 8  # as much of a run's id as tells it from others
 FAILURE_COLUMNS = {
@@ -192,13 +192,13 @@ def _opened(home: Path | None, sync: str | None = None) -> Iterator["DuckDBPyCon
 def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
     from pipelines.config.cron import next_time
     from pipelines.ledger import load
-    from pipelines.stats import crm_plans
-    from pipelines.stats.write_back import waiting_by_hand
     from pipelines.sync.failures import refused
     from pipelines.sync.plans import latest
     from pipelines.sync.purges import waiting
     from pipelines.sync.stale import as_of_now
     from pipelines.warehouse import has_table, rows
+    from pipelines.write_back import plans
+    from pipelines.write_back.drafting import waiting_by_hand
 
     is_running = locks.is_held(home.locks / f"run-{sync.sync}")
     with load.opened(home) as connection:
@@ -207,7 +207,7 @@ def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
         figures = rows(connection, FIGURES, {"sync": sync.sync})[0]
         failed = len(refused(connection, sync.sync))
         purges = list(waiting(connection, sync).values())
-        for_crm = crm_plans.latest(connection, sync.sync)
+        for_crm = plans.latest(connection, sync.sync)
         to_enter = waiting_by_hand(connection, home, sync) if for_crm and for_crm.to_hand_out else 0
         is_measured = sync.on_exit.do == "move_to" and has_table(connection, "marts", "campaigns")
         since = {"sync": sync.sync, "since": clock.naive(clock.now() - RECENT)}

@@ -21,8 +21,8 @@ from pipelines.config.connections import IterasConnection
 from pipelines.crm.base import End, Extract, Source
 from pipelines.crm.records import as_text, at_path, flattened, paged, record_list, settings_of
 from pipelines.errors import PermanentError
-from pipelines.providers.http import Http, Patience
-from pipelines.providers.slots import Pace, Slots, fingerprint
+from pipelines.http.client import Http, Patience
+from pipelines.http.slots import Pace, Slots, fingerprint
 
 CUSTOMERS = "/customers/"
 STATUS = "subscription_status"

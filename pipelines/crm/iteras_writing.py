@@ -16,7 +16,7 @@ from pipelines.crm.iteras import CUSTOMERS, STATUS, open_http
 from pipelines.crm.records import flattened, record_list, settings_of
 from pipelines.crm.writing import MISSING, REFUSED, EditingWriter, Refused
 from pipelines.errors import ConfigError
-from pipelines.providers.http import Patience, RefusedError
+from pipelines.http.client import Patience, RefusedError
 
 UPDATE = "/customers/update/"
 DERIVED = ("active_subscriptions", "subscriptions", STATUS)

@@ -17,7 +17,7 @@ from pipelines.config import Home, SyncConfig
 from pipelines.config.expressions import check_expressions
 from pipelines.defs import names
 from pipelines.defs.results import table_metadata, told
-from pipelines.ledger import consent, load, objectors, reactions
+from pipelines.ledger import learning, load
 from pipelines.quality import catalogue, checking, docs, suites
 from pipelines.warehouse import Warehouse
 
@@ -105,16 +105,10 @@ def consent_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         required_resource_keys={names.run_lock(sync.sync)},
     )
     def consent_events() -> dg.MaterializeResult:
-        with told():
-            with load.opened(home) as database:
-                news = [*consent.news(database, sync), *reactions.news(database, sync)]
-            consent.record(home.ledger, news)
-            with load.opened(home) as database:
-                known = objectors.news(database, sync.sync)
-            objectors.record(home.ledger, known)
-            with load.opened(home) as database:
-                metadata = table_metadata(database, "ledger", "consent_events")
-        return dg.MaterializeResult(metadata={**metadata, "new events": len(news)})
+        with told(), load.opened(home) as database:
+            news = learning.from_audience(database, home.ledger, sync)
+            metadata = table_metadata(database, "ledger", "consent_events")
+        return dg.MaterializeResult(metadata={**metadata, "new events": news})
 
     return consent_events
 

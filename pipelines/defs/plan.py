@@ -9,7 +9,7 @@ from pipelines import progress
 from pipelines.config import Home, SyncConfig
 from pipelines.defs import freshness, names
 from pipelines.defs.results import counts_table, table_metadata, told
-from pipelines.ledger import mapped
+from pipelines.ledger import learning
 from pipelines.providers import traits_of
 from pipelines.sync.freeze import freeze
 from pipelines.warehouse import Warehouse
@@ -41,7 +41,7 @@ def frozen_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     def frozen() -> dg.MaterializeResult:
         progress.stage(sync.sync, "plan")
         with told(), Warehouse(home).transaction() as database:
-            mapped.remember(database, home.ledger, sync)
+            learning.from_records(database, home.ledger, sync)
             plan = freeze(database, home, sync, traits_of(sync.to.connection, home.connection(sync.to.connection)))
             metadata = table_metadata(database, "plan", "changes")
         broken = "; ".join(f"{rule.rule}: {rule.sentence}" for rule in plan.broken_rules)

@@ -1,7 +1,7 @@
 """Stage 7, stats, its way back: what the sync asks for is written to the CRM.
 
-Belongs here: the asset, its configuration and its check. Does not: what is written (stats/write_back.py), writing
-(stats/writing.py), where the gate is as well.
+Belongs here: the asset, its configuration and its check. Does not: what is written (write_back/drafting.py), writing
+(write_back/sending.py), where the gate is as well.
 """
 
 from typing import Any
@@ -14,8 +14,8 @@ from pipelines.config import Home, SyncConfig
 from pipelines.defs import freshness, names
 from pipelines.defs.results import counts_table, table_metadata, told
 from pipelines.defs.stopping import stoppable
-from pipelines.stats.writing import Request, Result, WriteBack
 from pipelines.warehouse import Warehouse
+from pipelines.write_back.sending import Request, Result, WriteBack
 
 
 class WriteBackConfig(dg.Config):

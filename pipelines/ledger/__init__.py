@@ -7,7 +7,7 @@ consent.py   opt-outs, bounces and complaints that audiences show
 blocks.py    blocks and releases by hand
 reactions.py complaints and soft bounces that campaigns show
 objections.py what the CRM itself holds against mailing
-mapped.py    what is learned from the records as mapped: objections, then objectors
+learning.py  what of all that is written down when
 objectors.py which CRM records had an address when it said no
 pins.py      which account and audience a sync was resolved to
 claims.py    which home of this machine an audience belongs to

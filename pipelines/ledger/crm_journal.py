@@ -1,7 +1,7 @@
 """The journal of what goes to a CRM: a line before each record is written to, and a line with what became of it.
 
 Belongs here: the lines of one run's file, and these files as a table. Does not: writing to a CRM
-(stats/writing.py), what a person gets (reports/worklist.py), the journal of a push (journal.py).
+(write_back/sending.py), what a person gets (reports/worklist.py), the journal of a push (journal.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -16,8 +16,9 @@ from typing import Any
 import duckdb
 
 from pipelines import clock
+from pipelines.config import SyncConfig
 from pipelines.ledger import files
-from pipelines.warehouse import rows
+from pipelines.warehouse import has_table, rows
 
 COLUMNS = ("email_key", "since", "entity", "contact_key", "recorded_at")
 
@@ -67,14 +68,14 @@ def path_of(ledger: Path) -> Path:
     return ledger / "objectors.ndjson"
 
 
-def news(connection: duckdb.DuckDBPyConnection, sync: str) -> list[dict[str, Any]]:
+def news(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[dict[str, Any]]:
     """Objectors whom the ledger does not know: as the sync's records were mapped last, which may be before a change.
 
     Rows of email_key, since, entity and contact_key, ready to `record`.
     """
     found = rows(connection, SENT_TO)
-    if _is_mapped(connection, sync):
-        found += rows(connection, HAVING.format(sync=sync))
+    if has_table(connection, f"sync_{sync.sync}", "map_records"):
+        found += rows(connection, HAVING.format(sync=sync.sync))
     return found
 
 
@@ -85,8 +86,3 @@ def record(ledger: Path, found: Iterable[Mapping[str, Any]]) -> None:
         path_of(ledger),
         ({**row, "format": files.FORMAT, "since": str(row["since"]), "recorded_at": moment} for row in found),
     )
-
-
-def _is_mapped(connection: duckdb.DuckDBPyConnection, sync: str) -> bool:
-    query = "select count(*) from duckdb_tables() where schema_name = ? and table_name = 'map_records'"
-    return bool(connection.execute(query, [f"sync_{sync}"]).fetchall()[0][0])

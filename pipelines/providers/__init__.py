@@ -1,10 +1,11 @@
 """E-mail providers, one folder each behind the interface of base.py; `connect` opens the one a connection names.
 
-base.py     the interface, and the value objects that cross it     composed.py  a provider put together from parts
-http.py     one session: time-outs, patience, pace                 slots.py     how many calls, over all processes
-rows.py     many rows over many calls                              threads.py   calls side by side
-sweeping.py reading a collection whole while it moves              secrets.py   secret fields, as hashes
-loading.py  accounts opened, audiences into the warehouse
+base.py      the interface, and the value objects that cross it
+composed.py  a provider put together from parts
+rows.py      many rows over many calls
+sweeping.py  reading a collection whole while it moves
+secrets.py   secret fields, as hashes
+loading.py   accounts opened, audiences into the warehouse
 
 Does not belong here: any decision about who gets mail (dbt's plan).
 """

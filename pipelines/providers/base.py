@@ -1,7 +1,7 @@
 """What an e-mail provider is to the rest of Enlist: neutral words in, neutral words out.
 
-Belongs here: the `Provider` interface and the value objects that cross it. Does not: HTTP (http.py), anything that
-knows one provider (its own folder), any decision about who gets mail (the plan), Dagster.
+Belongs here: the `Provider` interface and the value objects that cross it. Does not: HTTP (pipelines/http), anything
+that knows one provider (its own folder), any decision about who gets mail (the plan), Dagster.
 
 Status words are ours, the same for every provider: subscribed, unsubscribed, bounced (Mailchimp: cleaned), pending,
 archived, transactional (known to the provider, but never asked to get mailings). All times are UTC, ISO 8601 text

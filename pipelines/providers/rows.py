@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Protocol, TypeGuard, TypeVar
 
 from pipelines.errors import ProviderError
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Change
-from pipelines.providers.http import RefusedError
 
 SPOILED = frozenset({400, 413})  # the call as a whole is refused, perhaps for one of its rows
 

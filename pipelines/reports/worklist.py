@@ -1,7 +1,7 @@
 """The work-list of a sync: what a person enters in a CRM that Enlist can't write to (H3), as Excel or CSV.
 
 Belongs here: which rows are on it, the file, remembering in the ledger what was handed out. Does not: what is asked
-(stats/write_back.py), cells (workbook.py).
+(write_back/drafting.py), cells (workbook.py).
 
 What stands in a file that somebody has is left out of the next one, and what the CRM shows by now of every one. The
 file is written first and remembered after: should that break off, a row is handed out twice rather than never.
@@ -25,8 +25,8 @@ from pipelines.reports import workbook
 from pipelines.reports.files import replacing
 from pipelines.reports.formulas import harmless
 from pipelines.reports.workbook import Block, Column, Sheet
-from pipelines.stats import crm_plans, write_back
 from pipelines.warehouse import rows
+from pipelines.write_back import drafting, plans
 
 EXCEL, CSV = ".xlsx", ".csv"
 COLUMNS: Mapping[str, Column] = {
@@ -93,13 +93,13 @@ def _rows(
 ) -> tuple[list[dict[str, Any]], int]:
     """The rows to hand out, as plan.write_back_rows has them, and how many were handed out before and are left out."""
     if plan_id is not None:
-        plan = crm_plans.get(connection, plan_id)
+        plan = plans.get(connection, plan_id)
         if plan.sync != sync.sync:
             raise ConfigError(f"it is a plan of {plan.sync}.", where=plan_id)
-        by_hand = [row for row in crm_plans.rows_of(connection, plan_id) if row["way"] == "hand"]
+        by_hand = [row for row in plans.rows_of(connection, plan_id) if row["way"] == "hand"]
         left = [row for row in by_hand if row["outcome"] is None or again]
         return left, len(by_hand) - len(left)
-    write_back.draw(connection, home, sync, "write_back", {}, again=again)
+    drafting.draw(connection, home, sync, "write_back", {}, again=again)
     query = "select count(*) as count from drafted where state = 'handed_out'"
     before = int(str(rows(connection, query)[0]["count"]))
     return [row | {"plan_id": None, "sync": sync.sync} for row in rows(connection, OPEN)], before
@@ -142,7 +142,7 @@ def _write(path: Path, sync: SyncConfig, found: Sequence[Mapping[str, Any]]) -> 
 def _cell(row: Mapping[str, Any], name: str) -> Any:
     if name == "what":
         return WHAT[row["op"]]
-    return crm_plans.entered(row) if name == "after" else row[name]
+    return plans.entered(row) if name == "after" else row[name]
 
 
 def _csv_cell(row: Mapping[str, Any], name: str) -> Any:

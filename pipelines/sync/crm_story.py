@@ -1,7 +1,7 @@
 """What went to the CRM for one person: fields, notes and events of their records, and what the CRM answered.
 
 Belongs here: gathering it, and leaving out what secret fields are made of. Does not: the rest of the story
-(explaining.py), drawing it (cli/explaining.py), what should go there (stats/write_back.py).
+(explaining.py), drawing it (cli/explaining.py), what should go there (write_back/drafting.py).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """What the provider and the CRM refuse: the last word on each change that they did not take.
 
-Belongs here: these queries. Does not: holding such rows back (dbt's plan_changes, stats/write_back_draft.sql), showing
+Belongs here: these queries. Does not: holding such rows back (dbt's plan_changes, write_back/draft.sql), showing
 them (cli, reports).
 """
 

@@ -15,10 +15,10 @@ from pipelines import clock
 from pipelines.config import Home, SyncConfig, load_home
 from pipelines.crm.loading import load_entity
 from pipelines.ledger import consent, load, objectors
-from pipelines.stats.crm_plans import CrmPlan, get
-from pipelines.stats.write_back import plan_write_back
-from pipelines.stats.writing import Request, Result, WriteBack
 from pipelines.warehouse import Warehouse, rows
+from pipelines.write_back.drafting import plan_write_back
+from pipelines.write_back.plans import CrmPlan, get
+from pipelines.write_back.sending import Request, Result, WriteBack
 
 AUDIENCE = {"connection": "chimp", "audience_id": "A1"}
 URL = "https://firm.example/prices"
@@ -95,7 +95,7 @@ class CrmWorld:
         consent.record(self.home.ledger, [{**told, "email_key": email} for email in emails])
         with self.warehouse.transaction() as database:
             load.load(database, self.home.ledger)
-            objectors.record(self.home.ledger, objectors.news(database, "people"))
+            objectors.record(self.home.ledger, objectors.news(database, self.sync))
 
     def sent(self, key: str, text: str) -> None:
         """A campaign reached somebody, who clicked: the note of it, and the click, as the marts have them."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config.connections import MailupConnection
+from pipelines.http.client import Patience
 from pipelines.providers.base import Change, Member, Op, Outcome
-from pipelines.providers.http import Patience
 from pipelines.providers.mailup.provider import MailupProvider
 from pipelines.sandbox.http import Answer, Call
 from pipelines.sandbox.mailup.simulator import Mailup

@@ -10,8 +10,8 @@ from typing import Any
 import requests
 
 from pipelines.config.connections import MailchimpConnection
+from pipelines.http.client import Patience
 from pipelines.providers.base import Change, Member, Op, Outcome, Provider
-from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.sandbox.mailchimp.simulator import Mailchimp
 

@@ -9,13 +9,14 @@ of it; the call then takes effect or does not, in turn. The next run has to fini
 
 import multiprocessing
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from push_world import wait_until
+from push_world import wait_until, when_struck
 from soaking import some_always
 
 from pipelines.sandbox.simulator import Simulator
@@ -49,11 +50,16 @@ def kill_at(
 ) -> None:
     """Let `push` (of a home, under a run id) die during its call of this number with this method."""
     kind = "latency" if number % 2 else "drop"  # both wait, but what is dropped then never takes effect
-    simulator.fail(kind=kind, latency_ms=300, method=method, skip=number - 1)
-    child = PUSHES.Process(target=push, args=(home, "killed"))
-    child.start()
-    wait_until(lambda: not simulator.faults.waiting() or not child.is_alive())
-    child.kill()
-    child.join()
+    simulator.fail(kind=kind, latency_ms=100, method=method, skip=number - 1)
+    child, started = PUSHES.Process(target=push, args=(home, "killed")), threading.Event()
+
+    def kill() -> None:
+        started.wait(60)
+        child.kill()
+
+    with when_struck(simulator, kill):
+        child.start()
+        started.set()
+        child.join()
     assert child.exitcode == -signal.SIGKILL, "it ended by itself"
     wait_until(lambda: simulator.stats()["connections"] == 0)

@@ -20,9 +20,9 @@ from pipelines.config import load_home
 from pipelines.crm.loading import load_entity
 from pipelines.defs.stopping import stoppable
 from pipelines.errors import EnlistError
-from pipelines.ledger import consent, load, mapped, objectors
+from pipelines.http.client import Patience
+from pipelines.ledger import learning
 from pipelines.providers.base import Provider
-from pipelines.providers.http import Patience
 from pipelines.quality import checking
 from pipelines.sandbox.server import Sandbox
 from pipelines.sync.audience import load_audience
@@ -158,18 +158,13 @@ class World(ABC, Generic[Kind]):
             load_audience(self.home, self.warehouse, provider, self.sync)
         with self.warehouse.transaction() as database:
             checking.judge_addresses(database, self.sync)
-            load.load(database, self.home.ledger)
-            news = consent.news(database, self.sync)
-        consent.record(self.home.ledger, news)
+            learning.from_audience(database, self.home.ledger, self.sync)
         with self.warehouse.transaction() as database:
-            load.load(database, self.home.ledger)
-            objectors.record(self.home.ledger, objectors.news(database, self.sync.sync))
-            load.load(database, self.home.ledger)
             for name, sql in self.models().items():
                 # They are compiled for a warehouse in memory.
                 in_file = sql.replace('"memory".', '"warehouse".')
                 database.execute(f"create or replace table sync_people.{name} as {in_file}")
-            mapped.remember(database, self.home.ledger, self.sync)
+            learning.from_records(database, self.home.ledger, self.sync)
             return freeze(database, self.home, self.sync, self.kind.traits)
 
     def push(self, provider: Provider, run_id: str, **request: Any) -> Result:
@@ -259,6 +254,28 @@ def copied(source: Path, port: int, root: Path) -> Iterator[Sandbox]:
     shutil.copytree(source / "sandbox", root / "sandbox")
     with Sandbox(root / "sandbox", port=port) as sandbox:
         yield sandbox
+
+
+@contextmanager
+def when_struck(simulator: Simulator[Any, Any], act: Callable[[], object]) -> Iterator[threading.Event]:
+    """Meanwhile `act` is done at once when a fault strikes, before anything becomes of the call; the event tells so.
+
+    However busy the machine is, a process that `act` kills or stops has no answer to that call yet.
+    """
+    take, struck = simulator.faults.take, threading.Event()
+
+    def taking(method: str, path: str) -> Fault | None:
+        fault = take(method, path)
+        if fault is not None:
+            act()
+            struck.set()
+        return fault
+
+    simulator.faults.take = taking  # type: ignore[method-assign]
+    try:
+        yield struck
+    finally:
+        del simulator.faults.take
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:

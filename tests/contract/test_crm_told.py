@@ -14,8 +14,8 @@ from rehearsal import Done, Rehearsal
 from pipelines.ledger import load
 from pipelines.sandbox.server import Sandbox
 from pipelines.sandbox.vtiger.simulator import Vtiger
-from pipelines.stats.write_back import Clickers, plan_edit
-from pipelines.stats.writing import Request
+from pipelines.write_back.drafting import Clickers, plan_edit
+from pipelines.write_back.sending import Request
 
 WRITE_BACK = {"opt_outs": {"field": "emailoptout", "value": "1"}, "notes": True}
 NAMES = ("anna", "bert", "carla")

@@ -21,11 +21,11 @@ from pipelines.ledger import blocks, load
 from pipelines.reports.worklist import hand_out
 from pipelines.sandbox.iteras.simulator import Iteras
 from pipelines.sandbox.vtiger.simulator import Vtiger
-from pipelines.stats import writing
-from pipelines.stats.crm_plans import entered, rows_of
-from pipelines.stats.write_back import Clickers, NewEvent, plan_edit, plan_event
-from pipelines.stats.writing import Request
 from pipelines.sync.doctor.way_back import way_back
+from pipelines.write_back import sending
+from pipelines.write_back.drafting import Clickers, NewEvent, plan_edit, plan_event
+from pipelines.write_back.plans import entered, rows_of
+from pipelines.write_back.sending import Request
 
 WRITE_BACK = {
     "opt_outs": {"field": "emailoptout", "value": "1"},
@@ -194,7 +194,7 @@ def test_a_field_that_the_crm_has_not_is_found_by_check_and_stops_before_anythin
 
 
 def test_two_runs_never_write_to_a_crm_at_once(leads: Leads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "WAIT", 0)
+    monkeypatch.setattr(sending, "WAIT", 0)
     with (
         locks.held(leads.home.locks / "write-crm", wait=0, busy=""),
         pytest.raises(Busy, match="Another run is writing to crm"),

@@ -20,8 +20,8 @@ from push_world import PATIENT
 
 from pipelines import progress
 from pipelines.errors import TransientError
+from pipelines.http.client import Patience
 from pipelines.providers.base import Event
-from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.sandbox.marketer import send_mailchimp_campaigns
 from pipelines.sandbox.server import Sandbox

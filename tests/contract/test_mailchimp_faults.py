@@ -118,11 +118,12 @@ def test_who_says_no_in_the_middle_of_a_push_is_not_subscribed(stage: Stage) -> 
 def test_killed_pushes_are_finished_by_the_next_run(stage: Stage) -> None:
     """The call under way takes effect after the death of its caller, who never wrote down what became of it."""
     for number, (method, path, skip) in enumerate((("DELETE", MEMBER, 20), ("PUT", MEMBER, 10))):
-        stage.mailchimp.fail(kind="latency", latency_ms=400, method=method, path=path, skip=skip)
+        stage.mailchimp.fail(kind="latency", latency_ms=100, method=method, path=path, skip=skip)
         command = [sys.executable, str(SCRIPT), str(stage.world.home.root), f"killed-{number}"]
-        with subprocess.Popen(command) as child:
-            wait_until(lambda: not stage.mailchimp.faults.waiting() or child.poll() is not None)
-            child.kill()
+        running: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+        with when_struck(stage.mailchimp, lambda: running.get(timeout=60).kill()), subprocess.Popen(command) as child:  # noqa: B023
+            running.put(child)
+            child.wait()
         assert child.returncode == -signal.SIGKILL, "it ended by itself"
         wait_until(lambda: stage.mailchimp.stats()["connections"] == 0)
         stage.world.plan()

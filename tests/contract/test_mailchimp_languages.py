@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from pipelines.config.connections import MailchimpConnection
+from pipelines.http.client import Patience
 from pipelines.providers.base import Change, Op, Outcome
-from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.providers.mailchimp.values import member_id
 from pipelines.sandbox.mailchimp.simulator import Mailchimp

@@ -14,8 +14,8 @@ import requests
 from mailchimp_push_world import EVERYBODY, PushWorld, furnish, lay_out
 
 from pipelines.errors import TransientError
+from pipelines.http.client import Patience
 from pipelines.landing import last_landing
-from pipelines.providers.http import Patience
 from pipelines.sandbox.server import Sandbox
 from pipelines.sync.audience import Extracted, load_audience
 from pipelines.warehouse import rows

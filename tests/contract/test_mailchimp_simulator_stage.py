@@ -3,10 +3,10 @@
 import json
 import signal
 import socket
-import statistics
 import subprocess
 import sys
-import time
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -202,14 +202,23 @@ def test_a_truncated_answer_is_no_json(call: Caller) -> None:
 
 
 def test_the_eleventh_simultaneous_connection_is_refused_without_retry_after(call: Caller) -> None:
-    """Section 4: ten connections per user; the other ten are served."""
-    call.simulator.fail(latency_ms=2_000, times=10)
+    """Section 4: ten connections per user; the other ten are served, once the whole of their requests is there."""
+    release = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield b"{"
+        release.wait(60)
+        yield b"}"
+
     with ThreadPoolExecutor(10) as pool:
-        first = [pool.submit(call, "GET", "/ping") for _ in range(10)]
-        wait_until(lambda: call.simulator.stats()["connections"] == 10)
-        answers = [call("GET", "/ping") for _ in range(2)] + [answer.result() for answer in first]
+        try:
+            first = [pool.submit(call, "GET", "/ping", data=body()) for _ in range(10)]
+            wait_until(lambda: call.simulator.stats()["connections"] == 10)
+            late = [call("GET", "/ping") for _ in range(2)]
+        finally:
+            release.set()
+        answers = late + [answer.result() for answer in first]
     assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 2
-    late = [answer for answer in answers if answer.status_code == 429]
     assert all(answer.json()["title"] == "TooManyRequests" for answer in late)
     assert not any("Retry-After" in answer.headers for answer in late)
     stats = call.simulator.stats()
@@ -386,11 +395,11 @@ def test_the_sandbox_honours_the_rehearsal_clock(call: Caller, monkeypatch: pyte
 
 
 def test_calls_on_one_connection_do_not_wait_for_each_other(call: Caller) -> None:
-    """Nagle's delay made all but the first few take 44 ms."""
-
-    def seconds() -> float:
-        started = time.perf_counter()
-        assert call("GET", "/ping").status_code == 200
-        return time.perf_counter() - started
-
-    assert statistics.median(seconds() for _ in range(21)) < 0.03
+    """Nagle's delay made all but the first few take 44 ms: the best of the later ones takes what the best of those did."""
+    early, late = [], []
+    for _ in range(5):
+        call.session.close()  # the next call opens a connection of its own
+        seconds = [call("GET", "/ping").elapsed.total_seconds() for _ in range(21)]
+        early.append(min(seconds[:3]))
+        late.append(min(seconds[10:]))
+    assert min(late) < 5 * min(early)

@@ -7,7 +7,7 @@ import pytest
 from mailup_world import MailupWorld
 
 from pipelines.errors import PermanentError
-from pipelines.providers.http import Patience
+from pipelines.http.client import Patience
 from pipelines.providers.mailup.client import LEAST_PAUSE
 
 # Account and rights

@@ -18,7 +18,7 @@ from pipelines.crm.iteras_writing import IterasWriter
 from pipelines.crm.loading import Loaded, load_entity
 from pipelines.crm.vtiger.reading import VtigerSource
 from pipelines.crm.vtiger.writing import VtigerWriter
-from pipelines.providers.http import Patience
+from pipelines.http.client import Patience
 from pipelines.sandbox.iteras.simulator import Iteras
 from pipelines.sandbox.vtiger.simulator import Vtiger
 from pipelines.warehouse import Warehouse

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import mailchimp_push_world
 import mailup_push_world
 import pytest
 import requests
-from push_world import World, copied, wait_until
+from push_world import World, copied, wait_until, when_struck
 
 from pipelines.config import load_home
 from pipelines.errors import ConfigError
@@ -93,7 +94,7 @@ class Account:
 
     def files(self) -> dict[str, tuple[int, int]]:
         """Everything in the history, with size and time."""
-        found = [path for path in self.world.home.history.rglob("*") if path.is_file()]
+        found = files_below(self.world.home.history)
         return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
 
     def react(self, campaign_id: str) -> None:
@@ -114,6 +115,15 @@ class Account:
     def file(self, campaign_id: str) -> Path:
         manifest = self.manifest(campaign_id)
         return manifest.with_name(json.loads(manifest.read_text(encoding="utf-8"))["file"])
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files, also of a folder that somebody removes and makes anew meanwhile."""
+    return [Path(where, name) for where, _, names in os.walk(folder) for name in names]
+
+
+def manifests_of(account: Account) -> set[Path]:
+    return {path for path in files_below(account.world.home.history) if path.suffix == ".json"}
 
 
 def pull(world: World[Any], audience_id: str) -> Pulled:
@@ -244,12 +254,18 @@ def test_a_copy_of_a_manifest_doubles_nothing(account: Account) -> None:
 
 def test_of_a_first_pull_that_was_killed_what_was_read_survives(opened: Callable[[str], Account]) -> None:
     account = opened("mailchimp")
-    account.simulator.fail(kind="latency", latency_ms=500, method="GET", path="/reports/{campaign_id}/sent-to", skip=1)
+    account.simulator.fail(kind="latency", latency_ms=100, method="GET", path="/reports/{campaign_id}/sent-to", skip=1)
     child = Processes.Process(target=pull_home, args=(account.world.home.root, account.audience_id))
-    child.start()
-    wait_until(lambda: not account.simulator.faults.waiting() or not child.is_alive())
-    child.kill()
-    child.join()
+    started = threading.Event()
+
+    def kill() -> None:
+        started.wait(60)
+        child.kill()
+
+    with when_struck(account.simulator, kill):
+        child.start()
+        started.set()
+        child.join()
     assert child.exitcode == -signal.SIGKILL, "it ended by itself"
     before = account.tables()
     assert len(before["campaigns"]) == 3
@@ -267,15 +283,16 @@ def test_of_a_first_pull_that_was_killed_what_was_read_survives(opened: Callable
 @pytest.mark.parametrize("milliseconds", [10, 40, 90])
 def test_a_kill_while_the_history_is_written_loses_and_doubles_nothing(account: Account, milliseconds: int) -> None:
     before, home = account.tables(), account.world.home
-    manifests = set(home.history.rglob("*.json"))
+    manifests = manifests_of(account)
+    assert manifests
     child = Processes.Process(target=keep_home, args=(home.root,))
     child.start()
-    wait_until(lambda: set(home.history.rglob("*.json")) != manifests)
+    wait_until(lambda: manifests_of(account) != manifests)
     child.join(milliseconds / 1000)
     child.kill()
     child.join()
     account.pull()
-    assert set(home.history.rglob("*.json")) == manifests, "what was not written is, from the warehouse"
+    assert manifests_of(account) == manifests, "what was not written is, from the warehouse"
     home.warehouse.unlink()
     account.forget()
     account.pull()

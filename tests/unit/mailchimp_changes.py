@@ -8,8 +8,8 @@ from typing import Any
 from loopback import Loopback, Received, Reply
 
 from pipelines.config.connections import MailchimpConnection
+from pipelines.http.client import Patience
 from pipelines.providers.base import Change, Op, Outcome
-from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.providers.mailchimp.values import member_id
 

@@ -18,7 +18,7 @@ import pytest
 from plan_models import COLUMNS, FIELDS, GROUPS, MERGE_FIELDS, ROOT, SCHEMA, compiled, home_of, synced
 
 from pipelines import clock
-from pipelines.ledger import consent, load, mapped, objectors, reactions
+from pipelines.ledger import consent, learning, load
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome, Status, Traits
 from pipelines.providers.secrets import conceal_fields
@@ -176,7 +176,7 @@ class World:
         self.extract()
         for name, sql in self.models.models.items():
             self.database.execute(f"create or replace table {SCHEMA}.{name} as {sql}")
-        mapped.remember(self.database, self.ledger, self.sync)
+        learning.from_records(self.database, self.ledger, self.sync)
         drafted = f"select * from {SCHEMA}.plan_changes where refused_code is null order by step, email_key"
         held = f"select distinct email_key, contact_key, entity, owner, reason, detail from {SCHEMA}.plan_holds"
         return Draft(
@@ -214,11 +214,7 @@ class World:
             place = ["chimp", "A1", f"g-{name}", name, "Interests", f"Interests: {name}"]
             database.execute("insert into extract.groups values (?, ?, ?, ?, ?, ?)", place)
         checking.judge_addresses(database, self.sync)
-        load.load(database, self.ledger)
-        consent.record(self.ledger, [*consent.news(database, self.sync), *reactions.news(database, self.sync)])
-        load.load(database, self.ledger)
-        objectors.record(self.ledger, objectors.news(database, self.sync.sync))
-        load.load(database, self.ledger)
+        learning.from_audience(database, self.ledger, self.sync)
 
     def push(self, changes: Iterable[Row]) -> None:
         """Do what the rows say, in one run with its journal; `self.answers` hold what goes wrong with which."""

@@ -22,7 +22,7 @@ def test_a_second_process_is_told_busy_after_the_wait(tmp_path: Path) -> None:
         started = time.monotonic()
         with pytest.raises(Busy, match="running already") as caught, locks.held(tmp_path / "lock", wait=0.2, busy=BUSY):
             pass
-        assert 0.2 <= time.monotonic() - started < 2
+        assert 0.2 <= time.monotonic() - started < 10
         assert (caught.value.exit_code, caught.value.do) == (6, "Try again when it is done.")
 
 

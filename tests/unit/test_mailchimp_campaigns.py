@@ -10,8 +10,8 @@ from loopback import Loopback, Received, Reply, loopback
 
 from pipelines.config.connections import MailchimpConnection
 from pipelines.errors import PermanentError
+from pipelines.http.client import Patience
 from pipelines.providers.base import Event, LinkClick, Send
-from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 
 KEY = "0123456789abcdef0123456789abcdef-us1"

@@ -53,7 +53,7 @@ def test_an_answer_that_does_not_come_ends_with_the_read_time_out(tmp_path: Path
     release = threading.Event()
 
     def answer(_: Received) -> Reply:
-        release.wait(5)
+        release.wait(60)
         return Reply()
 
     with (
@@ -63,7 +63,7 @@ def test_an_answer_that_does_not_come_ends_with_the_read_time_out(tmp_path: Path
         started = time.monotonic()
         with pytest.raises(TransientError, match="no answer in time"):
             opened.get("/ping")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10
         release.set()
 
 
@@ -82,7 +82,7 @@ def test_a_connection_that_is_not_made_ends_with_the_connect_time_out(tmp_path: 
             started = time.monotonic()
             with pytest.raises(TransientError, match="no answer in time"):
                 opened.get("/ping")
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 10
         for one in waiting:
             one.close()
 

@@ -16,18 +16,24 @@ from loopback import Loopback, Received, Reply, in_turn, loopback
 from requests.auth import HTTPBasicAuth
 
 from pipelines.errors import Busy, PermanentError, TransientError
-from pipelines.providers.http import Http, Patience, RefusedError
-from pipelines.providers.slots import Pace, Slots, fingerprint
+from pipelines.http.client import Http, Patience, RefusedError
+from pipelines.http.slots import Pace, Slots, fingerprint
 
 ADDRESS = "ann.example@people.example"
 HASH = "0123456789abcdef0123456789abcdef"
 
 
 @contextmanager
-def client(server: Loopback, waits: list[float] | None = None, attempts: int = 4, **more: object) -> Iterator[Http]:
+def client(
+    server: Loopback,
+    waits: list[float] | None = None,
+    attempts: int = 4,
+    read_timeout: float = 30.0,
+    **more: object,
+) -> Iterator[Http]:
     noted = [] if waits is None else waits
     patience = Patience(
-        connect_timeout=2, read_timeout=0.5, max_attempts=attempts, wait=noted.append, jitter=lambda: 0.5
+        connect_timeout=30, read_timeout=read_timeout, max_attempts=attempts, wait=noted.append, jitter=lambda: 0.5
     )
     http = Http(server.url, service="Postal", patience=patience, **more)  # type: ignore[arg-type]
     try:
@@ -89,10 +95,10 @@ def test_a_time_out_is_waited_out() -> None:
 
     def answer(_: Received) -> Reply:
         if first.acquire(blocking=False):
-            release.wait(3)
+            release.wait(30)
         return Reply()
 
-    with loopback(answer) as server, client(server) as http:
+    with loopback(answer) as server, client(server, read_timeout=1.0) as http:
         assert http.call("GET", "/x").attempts == 2
         release.set()
 

@@ -11,8 +11,8 @@ from loopback import Loopback, Received, Reply, loopback
 
 from pipelines.config.connections import MailchimpConnection
 from pipelines.errors import PermanentError, TransientError
+from pipelines.http.client import Patience
 from pipelines.providers.base import Member
-from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 
 KEY = "0123456789abcdef0123456789abcdef-us1"

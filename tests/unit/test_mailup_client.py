@@ -16,8 +16,8 @@ from loopback import Loopback, Received, Reply, loopback
 from pipelines.config.connections import MailupConnection
 from pipelines.config.sync import NewAudience
 from pipelines.errors import PermanentError, TransientError
+from pipelines.http.client import Patience, RefusedError
 from pipelines.providers import connect, traits_of
-from pipelines.providers.http import Patience, RefusedError
 from pipelines.providers.mailup.client import CONSOLE, STATISTICS, Client, operation
 from pipelines.providers.mailup.provider import MailupProvider
 from pipelines.providers.mailup.tokens import PATH
@@ -300,13 +300,15 @@ def test_each_method_has_a_pace_of_its_own_over_all_clients(tmp_path: Path) -> N
             one.get(f"{CONSOLE}/List/{number}/Groups")
             two.get(f"{CONSOLE}/List/{number}/Groups")
         same = time.monotonic() - started
-        started = time.monotonic()
-        for name in ("A", "B", "C", "D", "E"):
-            one.get(f"{CONSOLE}/{name}")
-            two.get(f"{CONSOLE}/{name}{name}")
-        others = time.monotonic() - started
+        others = []
+        for round_ in ("F", "G", "H", "I", "J"):
+            started = time.monotonic()
+            for name in ("A", "B", "C", "D", "E"):
+                one.get(f"{CONSOLE}/{round_}{name}")
+                two.get(f"{CONSOLE}/{round_}{name}{name}")
+            others.append(time.monotonic() - started)
     assert same > 0.45, "ten calls of one method"
-    assert others < same / 2
+    assert min(others) < same / 2, "ten calls of ten methods; the best of five, for a machine may be busy"
 
 
 # What needs an account of its own kind

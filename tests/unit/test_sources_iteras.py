@@ -16,7 +16,7 @@ from pipelines.config.connections import IterasConnection
 from pipelines.crm.base import Rejected
 from pipelines.crm.iteras import IterasSource, subscription_status
 from pipelines.errors import ConfigError, PermanentError, TransientError
-from pipelines.providers.http import Patience
+from pipelines.http.client import Patience
 
 QUICK = Patience(max_attempts=2, wait=lambda seconds: None)
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)

@@ -18,7 +18,7 @@ from pipelines.crm.base import End
 from pipelines.crm.vtiger.query import literal
 from pipelines.crm.vtiger.reading import VtigerSource
 from pipelines.errors import ConfigError, PermanentError, TransientError
-from pipelines.providers.http import Patience
+from pipelines.http.client import Patience
 
 QUICK = Patience(max_attempts=3, wait=lambda seconds: None)
 

@@ -11,9 +11,9 @@ from write_back_world import NOW, SYNC, World
 
 from pipelines import clock
 from pipelines.errors import ConfigError
-from pipelines.stats import crm_plans, write_back
-from pipelines.stats.write_back import Clickers, NewEvent
 from pipelines.sync.doctor.way_back import way_back
+from pipelines.write_back import drafting, plans
+from pipelines.write_back.drafting import Clickers, NewEvent
 
 LEADS, CONTACTS, PEOPLE = "vt.leads", "vt.contacts", "lists.people"
 URL = "https://firm.example/prices"
@@ -233,7 +233,7 @@ def test_a_newer_plan_takes_the_place_of_an_older_one(world: World) -> None:
     world.objection(LEADS, "10x1")
     first = world.plan()
     world.plan()
-    assert crm_plans.get(world.database, first.plan_id).status == "superseded"
+    assert plans.get(world.database, first.plan_id).status == "superseded"
 
 
 def test_before_the_first_plan_of_the_sync_nothing_is_known(world: World) -> None:
@@ -259,7 +259,7 @@ def test_what_was_handed_out_is_left_out_the_next_time(world: World) -> None:
     world.objection(PEOPLE, "1")
     world.done(world.plan(), "handed_out")
     assert (world.planned(), world.holds()) == (set(), {("1", "handed_out")})
-    write_back.draw(world.database, world.home, world.sync, "write_back", {}, again=True)
+    drafting.draw(world.database, world.home, world.sync, "write_back", {}, again=True)
     assert world.database.execute("select state from drafted").fetchall() == [("planned",)]
     world.edit(PEOPLE, "1", "Ja", loaded="11-20 13:00")
     assert (world.planned(), world.holds()) == (set(), set())
@@ -294,7 +294,7 @@ def clicked(world: World) -> None:
 def test_an_edit_is_for_the_clickers_of_one_link_of_one_type(world: World) -> None:
     """I7."""
     clicked(world)
-    plan = write_back.plan_edit(world.database, world.home, world.sync, Clickers(URL, LEADS), "emailoptout", "1")
+    plan = drafting.plan_edit(world.database, world.home, world.sync, Clickers(URL, LEADS), "emailoptout", "1")
     found = {(row["entity"], row["contact_key"], row["before"], row["after"]) for row in world.rows(plan)}
     assert found == {(LEADS, "10x1", "0", "1"), (LEADS, "10x2", "0", "1")}
     assert plan.safe  # somebody asked for just these
@@ -307,7 +307,7 @@ def test_an_edit_can_be_for_some_of_them(
     """I7: on all or some."""
     clicked(world)
     chosen = Clickers(URL, LEADS, campaign, keys)
-    plan = write_back.plan_edit(world.database, world.home, world.sync, chosen, "emailoptout", "1")
+    plan = drafting.plan_edit(world.database, world.home, world.sync, chosen, "emailoptout", "1")
     assert {row["contact_key"] for row in world.rows(plan)} == found
 
 
@@ -318,7 +318,7 @@ def test_a_clicker_who_was_a_lead_then_is_called_as_the_contact_that_they_are_no
 
     def chosen(entity: str) -> set[str]:
         found = Clickers(URL, entity)
-        plan = write_back.plan_edit(world.database, world.home, world.sync, found, "emailoptout", "1")
+        plan = drafting.plan_edit(world.database, world.home, world.sync, found, "emailoptout", "1")
         return {row["contact_key"] for row in world.rows(plan)}
 
     assert (chosen(LEADS), chosen(CONTACTS)) == ({"10x2"}, {"12x1", "12x9"})
@@ -335,7 +335,7 @@ def test_a_clicker_who_was_a_lead_then_is_called_as_the_contact_that_they_are_no
 def test_a_link_that_nobody_clicked_is_said(world: World, chosen: Clickers, words: str) -> None:
     clicked(world)
     with pytest.raises(ConfigError, match=words):
-        write_back.plan_edit(world.database, world.home, world.sync, chosen, "emailoptout", "1")
+        drafting.plan_edit(world.database, world.home, world.sync, chosen, "emailoptout", "1")
 
 
 def test_the_same_event_is_planned_once_and_another_day_is_another_event(world: World) -> None:
@@ -344,7 +344,7 @@ def test_the_same_event_is_planned_once_and_another_day_is_another_event(world: 
 
     def planned(day: int) -> list[str]:
         event = NewEvent("Call back", datetime(2026, 12, day, 9, tzinfo=UTC))
-        plan = write_back.plan_event(world.database, world.home, world.sync, Clickers(URL, LEADS), event)
+        plan = drafting.plan_event(world.database, world.home, world.sync, Clickers(URL, LEADS), event)
         found = [row["contact_key"] for row in world.rows(plan)]
         world.done(plan, when=f"11-20 0{day}:00")
         return found

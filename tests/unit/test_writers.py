@@ -17,7 +17,7 @@ from pipelines.crm.base import CalendarEvent, Edit, Note
 from pipelines.crm.iteras_writing import IterasWriter
 from pipelines.crm.vtiger.writing import VtigerWriter
 from pipelines.errors import ConfigError
-from pipelines.providers.http import Patience
+from pipelines.http.client import Patience
 
 QUICK = Patience(max_attempts=2, wait=lambda seconds: None)
 MOMENT = datetime.datetime(2026, 11, 20, 9, 30, tzinfo=datetime.UTC)

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 
 from pipelines.config import Home, SyncConfig, load_home
-from pipelines.stats import crm_plans, write_back
-from pipelines.stats.crm_plans import CrmPlan
+from pipelines.write_back import drafting, plans
+from pipelines.write_back.plans import CrmPlan
 
 TABLES = (Path(__file__).parents[2] / "pipelines" / "tables.sql").read_text(encoding="utf-8")
 CONNECTIONS = """
@@ -161,10 +161,10 @@ class World:
             )
 
     def plan(self) -> CrmPlan:
-        return write_back.plan_write_back(self.database, self.home, self.sync)
+        return drafting.plan_write_back(self.database, self.home, self.sync)
 
     def rows(self, plan: CrmPlan) -> list[dict[str, Any]]:
-        return crm_plans.rows_of(self.database, plan.plan_id)
+        return plans.rows_of(self.database, plan.plan_id)
 
     def planned(self) -> set[tuple[Any, ...]]:
         """(entity, key, field or marker, before, after, reason) of what a new plan would do."""
@@ -173,7 +173,7 @@ class World:
 
     def holds(self) -> set[tuple[str, str]]:
         """(key, reason) of what the last plan holds."""
-        return {(row["contact_key"], row["reason"]) for row in crm_plans.holds_of(self.database, "people")}
+        return {(row["contact_key"], row["reason"]) for row in plans.holds_of(self.database, "people")}
 
     def done(self, plan: CrmPlan, outcome: str = "applied", when: str = "11-20 07:00", **more: Any) -> None:
         """What a run would leave in the ledger: all rows of the plan with one outcome."""

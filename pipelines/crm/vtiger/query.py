@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.crm.vtiger.session import Transport
 from pipelines.errors import TransientError
-from pipelines.providers.threads import Threads
+from pipelines.http.threads import Threads
 
 Record = dict[str, Any]
 RANGES_PER_SESSION = 4

@@ -17,7 +17,7 @@ from pipelines.crm.vtiger.describe import Describing, Field, Module
 from pipelines.crm.vtiger.query import Queries, Record
 from pipelines.crm.vtiger.restapi import RestApi
 from pipelines.crm.vtiger.session import DENIED, Transport, VtigerRefused, WebService
-from pipelines.providers.http import Patience
+from pipelines.http.client import Patience
 
 CHANGED = "modifiedtime"
 TIME = "%Y-%m-%d %H:%M:%S"

@@ -13,7 +13,7 @@ from requests.auth import HTTPBasicAuth
 from pipelines.config.connections import VtigerConnection
 from pipelines.crm.vtiger.session import Transport, VtigerRefused, check_user, open_http, result_of
 from pipelines.errors import PermanentError
-from pipelines.providers.http import Patience, RefusedError
+from pipelines.http.client import Patience, RefusedError
 
 ROOT = "/restapi/v1/vtiger/default"
 

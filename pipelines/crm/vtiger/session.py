@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from pipelines import locks as file_locks
 from pipelines.config.connections import VtigerConnection
 from pipelines.errors import EnlistError, PermanentError, TransientError
-from pipelines.providers.http import Http, Patience
-from pipelines.providers.slots import Pace, fingerprint
+from pipelines.http.client import Http, Patience
+from pipelines.http.slots import Pace, fingerprint
 
 log = logging.getLogger(__name__)
 

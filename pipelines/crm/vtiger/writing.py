@@ -25,8 +25,8 @@ from pipelines.crm.vtiger.reading import open_transport
 from pipelines.crm.vtiger.session import DENIED, VtigerRefused
 from pipelines.crm.writing import MISSING, NOT_KEPT, REFUSED, EditingWriter, Refused, failed, refused
 from pipelines.errors import ConfigError, TransientError
-from pipelines.providers.http import Patience
-from pipelines.providers.threads import Threads
+from pipelines.http.client import Patience
+from pipelines.http.threads import Threads
 
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})

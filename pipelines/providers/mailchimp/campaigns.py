@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Campaign, DomainTotals, Event, Link, LinkClick, Send
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client
 from pipelines.providers.mailchimp.paging import Listing, read, trim
 from pipelines.providers.mailchimp.values import just_before, utc

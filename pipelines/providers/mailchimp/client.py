@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from pipelines.errors import TransientError
-from pipelines.providers.http import Answer, Bearer, Http, Patience
-from pipelines.providers.slots import Pace, Slots, fingerprint
-from pipelines.providers.threads import Threads
+from pipelines.http.client import Answer, Bearer, Http, Patience
+from pipelines.http.slots import Pace, Slots, fingerprint
+from pipelines.http.threads import Threads
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailchimpConnection

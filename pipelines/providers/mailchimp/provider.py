@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from pipelines.http.client import Patience
 from pipelines.providers.base import (
     Audience,
     Batch,
@@ -20,7 +21,6 @@ from pipelines.providers.base import (
     Traits,
 )
 from pipelines.providers.composed import ComposedProvider
-from pipelines.providers.http import Patience
 from pipelines.providers.mailchimp.batching import cut
 from pipelines.providers.mailchimp.campaigns import Statistics
 from pipelines.providers.mailchimp.client import Client

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Account, Audience, Group, Member, MergeField, Status, Tally
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client
 from pipelines.providers.mailchimp.paging import MAX_COUNT, Listing, count, read, trim
 from pipelines.providers.mailchimp.values import STATUSES, just_before, status, to_text, utc

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Change, Op
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client, document
 from pipelines.providers.mailchimp.paging import Listing, read
 from pipelines.providers.mailchimp.reading import audience_path

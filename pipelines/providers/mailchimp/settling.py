@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.errors import ProviderError
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Change, Member, Outcome, Status
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.batching import tag_difference
 from pipelines.providers.mailchimp.reading import Reading
 from pipelines.providers.mailchimp.refusals import Reason, failed, of_answer, refused

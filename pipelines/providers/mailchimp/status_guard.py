@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.errors import PermanentError, ProviderError
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Change, Status
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailchimp.client import Client
 from pipelines.providers.mailchimp.reading import Reading, member_path
 from pipelines.providers.mailchimp.values import WORDS, member_ids, same, status

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import ProviderError
+from pipelines.http.client import Answer, RefusedError
 from pipelines.providers.base import Batch, Change, Op, Outcome
-from pipelines.providers.http import Answer, RefusedError
 from pipelines.providers.mailchimp.batching import is_single, tag_calls, tag_difference
 from pipelines.providers.mailchimp.client import Client, document
 from pipelines.providers.mailchimp.reading import Reading, audience_path, member_path

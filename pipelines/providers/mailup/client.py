@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pipelines.errors import TransientError
-from pipelines.providers.http import Answer, Bearer, Http, Patience, RefusedError
+from pipelines.http.client import Answer, Bearer, Http, Patience, RefusedError
+from pipelines.http.slots import Paces, Slots, fingerprint
+from pipelines.http.threads import Threads
 from pipelines.providers.mailup.tokens import Tokens
 from pipelines.providers.mailup.values import folded, masked
-from pipelines.providers.slots import Paces, Slots, fingerprint
-from pipelines.providers.threads import Threads
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailupConnection

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import ConfigError, TransientError
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Audience, Group, MergeField
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailup.client import Client, as_object
 from pipelines.providers.mailup.paging import count
 from pipelines.providers.mailup.reading import GONE, LIST_PATHS

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import TransientError
-from pipelines.providers.http import RefusedError
+from pipelines.http.client import RefusedError
+from pipelines.http.slots import Slots
 from pipelines.providers.mailup.client import CONSOLE, Client, as_object, words_of
-from pipelines.providers.slots import Slots
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailupConnection

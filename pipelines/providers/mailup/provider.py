@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from pipelines.http.client import Patience
 from pipelines.providers.base import Audience, Batch, Change, Group, Member, MergeField, Traits
 from pipelines.providers.composed import ComposedProvider
-from pipelines.providers.http import Patience
 from pipelines.providers.mailup.batching import TRAITS, cut
 from pipelines.providers.mailup.client import Client
 from pipelines.providers.mailup.creating import Creating

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import clock
 from pipelines.errors import PermanentError
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Account, Audience, Group, Member, Status
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailup.client import CONSOLE, TERMS, Client
 from pipelines.providers.mailup.fields import PATH as FIELDS_PATH
 from pipelines.providers.mailup.fields import Fields

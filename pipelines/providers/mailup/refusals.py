@@ -8,8 +8,8 @@ An import answers with counts only, so most of these codes are not MailUp's word
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Change, Outcome, Refusal, Status
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailup.client import words_of
 from pipelines.providers.mailup.values import BY_THE_HOUSE, Cause
 

@@ -8,8 +8,8 @@ Repeating any of these calls is safe: each names the state that it wants.
 from collections.abc import Mapping, Sequence
 
 from pipelines.errors import ProviderError
+from pipelines.http.client import RefusedError
 from pipelines.providers.base import Change, Outcome
-from pipelines.providers.http import RefusedError
 from pipelines.providers.mailup.batching import groups_of
 from pipelines.providers.mailup.client import CONSOLE, Client, as_object
 from pipelines.providers.mailup.fields import Fields

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 from requests.auth import HTTPBasicAuth
 
 from pipelines.errors import PermanentError, TransientError
-from pipelines.providers.http import Http, RefusedError
+from pipelines.http.client import Http, RefusedError
+from pipelines.http.slots import Pace, fingerprint
 from pipelines.providers.mailup.values import folded, masked
-from pipelines.providers.slots import Pace, fingerprint
 
 if TYPE_CHECKING:
     from pipelines.config.connections import MailupConnection

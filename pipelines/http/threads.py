@@ -1,6 +1,6 @@
 """Calls side by side: a few threads, results in order, little in memory.
 
-Belongs here: the threads of one provider account. Does not: limits over processes (slots.py), what is called.
+Belongs here: the threads of one account. Does not: limits over processes (slots.py), what is called.
 """
 
 import threading

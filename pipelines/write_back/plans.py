@@ -1,7 +1,7 @@
 """Stored plans of what goes to a CRM: their rows, their fate, who accepted what.
 
 Belongs here: reading and marking plan.write_backs and plan.write_back_rows. Does not: what is in a plan
-(write_back.py), sending it (writing.py), plans of a push (sync/plans.py).
+(drafting.py), sending it (sending.py), plans of a push (sync/plans.py).
 """
 
 import json

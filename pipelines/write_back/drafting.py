@@ -1,7 +1,7 @@
 """What should go to the CRM: a sync's own write-back (H1, H2, H4, I8), and edits and events for clickers (I7).
 
-Belongs here: drawing such a plan up, judging it, freezing it. Does not: the comparison (write_back_asked.sql,
-clickers.sql, write_back_draft.sql), sending it (writing.py), files for people
+Belongs here: drawing such a plan up, judging it, freezing it. Does not: the comparison (asked.sql,
+clickers.sql, draft.sql), sending it (sending.py), files for people
 (reports/worklist.py).
 
 All of it is computed from the last extract, the ledger and the marts: nothing is contacted.
@@ -25,10 +25,10 @@ from pipelines.config.problems import suggest
 from pipelines.config.sync import Source
 from pipelines.errors import ConfigError
 from pipelines.landing import sql_name
-from pipelines.stats import crm_plans
-from pipelines.stats.crm_plans import CrmPlan, Kind
 from pipelines.sync.safety import Broken, Rule, allowance
 from pipelines.warehouse import has_table, rows
+from pipelines.write_back import plans
+from pipelines.write_back.plans import CrmPlan, Kind
 
 HELD = "state in ('refused_before', 'changed_in_crm', 'handed_out')"
 # What no plan of the sync ever sent before: a person has to see it first.
@@ -121,7 +121,7 @@ def draw(
     *,
     again: bool = False,
 ) -> None:
-    """Make the temporary table `drafted`: all that is asked, each row with its state (see write_back_draft.sql).
+    """Make the temporary table `drafted`: all that is asked, each row with its state (see draft.sql).
 
     `again`: what was handed out before counts as not handed out.
     """
@@ -135,7 +135,7 @@ def draw(
     else:
         _ask_clickers(connection, home, sync, kind, about)
     _look_up(connection, home, sync)
-    connection.execute(f"create or replace temp table drafted as {_sql('write_back_draft')}", {"again": again})
+    connection.execute(f"create or replace temp table drafted as {_sql('draft')}", {"again": again})
 
 
 def waiting_by_hand(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) -> int:
@@ -174,7 +174,7 @@ def freeze_draft(
         "about": json.dumps(dict(about), ensure_ascii=False),
         "created_at": moment,
         "config_hash": sync.config_hash(home.connections),
-        "checksum": crm_plans.checksum(connection, plan_id),
+        "checksum": plans.checksum(connection, plan_id),
         "counts": json.dumps(counts, ensure_ascii=False),
         "hold_counts": json.dumps(held),
         "safe": not broken,
@@ -185,7 +185,7 @@ def freeze_draft(
     }
     columns, marks = ", ".join(record), ", ".join("?" for _ in record)
     connection.execute(f"insert into plan.write_backs ({columns}) values ({marks})", list(record.values()))
-    return crm_plans.get(connection, plan_id)
+    return plans.get(connection, plan_id)
 
 
 def _freeze(
@@ -231,7 +231,7 @@ def _ask_rules(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConf
     notes = "from marts.contact_notes" if has_table(connection, "marts", "contact_notes") else NO_NOTES
     connection.execute(f"create or replace temp view notes_told as {notes}")
     since = clock.naive(clock.now()) - timedelta(days=sync.stats.window_days)
-    query = _sql("write_back_asked").replace("{sync}", sync.sync)
+    query = _sql("asked").replace("{sync}", sync.sync)
     connection.execute(f"create or replace temp table asked as {query}", {"moving_since": since})
 
 
@@ -359,4 +359,4 @@ def _renew_holds(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
 
 
 def _sql(name: str) -> str:
-    return resources("pipelines.stats").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    return resources("pipelines.write_back").joinpath(f"{name}.sql").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Sending a plan to the CRM, from end to end: whether it may go, record by record, what a broken-off run leaves.
 
 Belongs here: acceptance, staleness, the journal, batches, giving up on a CRM that is away. Does not: what is in the
-plan (write_back.py), one CRM's calls (crm/), Dagster.
+plan (drafting.py), one CRM's calls (crm/), Dagster.
 
 Nothing is ever doubled: every writer looks first, and notes and events carry a marker. So what was under way when a run
 was killed is simply asked for again. One connection to the warehouse is never held across a call.
@@ -23,10 +23,10 @@ from pipelines.crm.base import CalendarEvent, Edit, Note, Writer, Written
 from pipelines.errors import ConfigError, EnlistError, Interrupted, StalePlan, TransientError, UnsafePlan
 from pipelines.ledger import load as ledger
 from pipelines.ledger.crm_journal import CrmJournal
-from pipelines.stats import crm_plans, write_back
-from pipelines.stats.crm_plans import CrmPlan
 from pipelines.sync.stale import MAX_AGE
 from pipelines.warehouse import Warehouse, rows
+from pipelines.write_back import drafting, plans
+from pipelines.write_back.plans import CrmPlan
 
 BATCH = 25  # records between two looks at the disk; a kill leaves as many without an answer at most
 WAIT = 600.0  # seconds for another run that writes to the same CRM
@@ -100,20 +100,20 @@ class WriteBack:
         with self.warehouse.transaction() as connection:
             ledger.load(connection, self.home.ledger)
             if self.request.plan_id is None:
-                plan = write_back.plan_write_back(connection, self.home, self.sync)
+                plan = drafting.plan_write_back(connection, self.home, self.sync)
             else:
-                plan = crm_plans.get(connection, self.request.plan_id)
+                plan = plans.get(connection, self.request.plan_id)
             if plan.sync != self.sync.sync:
                 raise ConfigError(f"it is a plan of {plan.sync}.", where=plan.plan_id)
             if plan.status == "superseded":
                 raise self._stale(plan, "it is superseded by a newer one")
-            return crm_plans.accept(connection, plan, self.request.accept, self.request.by)
+            return plans.accept(connection, plan, self.request.accept, self.request.by)
 
     def _raise_if_unsafe(self, plan: CrmPlan) -> None:
         if not plan.stopped_by:
             return
         with self.warehouse.transaction() as connection:
-            crm_plans.set_status(connection, plan.plan_id, "refused")
+            plans.set_status(connection, plan.plan_id, "refused")
         sentences = " ".join(rule.sentence for rule in plan.stopped_by)
         flags = " ".join(dict.fromkeys(f"--accept {rule.rule}" for rule in plan.stopped_by))
         raise UnsafePlan(
@@ -125,8 +125,8 @@ class WriteBack:
     def _read_rows(self, plan: CrmPlan) -> tuple[list[Row], int]:
         """The rows to send now, and how many are left because nobody asks for them any more."""
         with self.warehouse.transaction() as connection:
-            self._raise_if_stale(plan, crm_plans.checksum(connection, plan.plan_id))
-            write_back.draw(connection, self.home, self.sync, plan.kind, plan.about)
+            self._raise_if_stale(plan, plans.checksum(connection, plan.plan_id))
+            drafting.draw(connection, self.home, self.sync, plan.kind, plan.about)
             found = rows(
                 connection,
                 """
@@ -173,7 +173,7 @@ class WriteBack:
         )
         sending, is_whole = _Sending(journal, result.outcomes, len(todo)), False
         with self.warehouse.transaction() as connection:
-            crm_plans.set_status(connection, plan.plan_id, "applying")
+            plans.set_status(connection, plan.plan_id, "applying")
         try:
             self._send_rows(todo, sending)
             is_whole = not (result.outcomes["failed"] or result.outcomes["left"])
@@ -213,7 +213,7 @@ class WriteBack:
     def _finish(self, plan: CrmPlan, *, is_whole: bool) -> None:
         with self.warehouse.transaction() as connection:
             ledger.load(connection, self.home.ledger)
-            crm_plans.set_status(connection, plan.plan_id, "applied" if is_whole else "partly_applied")
+            plans.set_status(connection, plan.plan_id, "applied" if is_whole else "partly_applied")
 
 
 @dataclass

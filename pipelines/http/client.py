@@ -1,6 +1,6 @@
-"""HTTP to a provider: one session with keep-alive, time-outs, pace, slots, and patience with passing failures.
+"""HTTP to one service: one session with keep-alive, time-outs, pace, slots, and patience with passing failures.
 
-Belongs here: what is the same for every provider. Does not: paths, keys, the meaning of a refusal (each provider's
+Belongs here: what is the same for every service. Does not: paths, keys, the meaning of a refusal (each service's
 own folder).
 
 Passing failures (time-out, dropped connection, 408, 429, 5xx, 403 without JSON, an answer that is HTML or cut off) are
@@ -30,7 +30,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from pipelines.errors import PermanentError, TransientError
-from pipelines.providers.slots import Pace, Slots
+from pipelines.http.slots import Pace, Slots
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Answer:
 
 
 class RefusedError(PermanentError):
-    """A 4xx. `body` is the provider's JSON document, {} where there was none; it may hold personal data."""
+    """A 4xx. `body` is the service's JSON document, {} where there was none; it may hold personal data."""
 
     def __init__(
         self, what: str, *, where: str, do: str, status: int, body: Mapping[str, Any], attempts: int = 1
@@ -104,7 +104,7 @@ class _PassingError(Exception):
 class Http:
     """Calls below one root URL, for any number of threads.
 
-    `service` names the provider in messages, `advice` says per status what the user should do.
+    `service` stands for it in messages, `advice` says per status what the user should do.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class Http:
             f"{self.service} gave no usable answer to {subject} in {attempts} attempt{'s' * (attempts > 1)}; "
             f"the last one ended with {failure.reason}.",
             where=self._where,
-            do="Try again later: nothing is lost, the next run goes on from what the provider has by then.",
+            do="Try again later: nothing is lost, the next run goes on from what is there by then.",
             status=failure.status,
         )
 
@@ -259,7 +259,7 @@ def _session(root: str, auth: AuthBase | None, pool_size: int) -> requests.Sessi
     session = requests.Session()
     session.headers.update({"User-Agent": _user_agent(), "Accept": "application/json"})
     session.auth = auth
-    # Cookies would be the only state that threads share; no provider needs them.
+    # Cookies would be the only state that threads share; no service needs them.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     if urlsplit(root).hostname in LOOPBACK:
         session.trust_env = False  # a proxy can't reach our loopback
@@ -278,7 +278,7 @@ def _user_agent() -> str:
 
 
 def _document(response: requests.Response) -> tuple[Any, bool]:
-    """The JSON document and whether there is one. Decoded by us: some providers forget the charset."""
+    """The JSON document and whether there is one. Decoded by us: some services forget the charset."""
     try:
         return response.json(), True
     except requests.exceptions.JSONDecodeError:

@@ -1,6 +1,6 @@
 """Slots and pace: how many calls run at a time and start in a second, over all threads and processes of this machine.
 
-Belongs here: taking and giving back a slot, waiting for one's turn. Does not: what is done with it (http.py), the
+Belongs here: taking and giving back a slot, waiting for one's turn. Does not: what is done with it (client.py), the
 numbers (connections.yaml).
 
 A slot is a file that is flock'd while a call runs. The kernel drops the lock when the process ends, however it ends,
@@ -64,7 +64,7 @@ class Slots:
                     return slot
             if self._clock() > deadline:
                 raise Busy(
-                    f"All {len(self._files)} connections of this provider account stayed in use for "
+                    f"All {len(self._files)} connections of this account stayed in use for "
                     f"{self._patience:.0f} seconds.",
                     do="Wait until the other runs on this account have ended, then try again.",
                 )
