@@ -10,5 +10,5 @@ stats     defs/stats.py    campaigns, sends, opens, clicks, bounces and opt-outs
           defs/write_back.py  what the sync asks for goes to the CRM
 marts     defs/marts.py    dbt: the tables analysts read, published as a file of their own
 
-The code below these folders knows no Dagster; only `defs/` does.
+Belongs here: everything that runs but the models (dbt_project/). Only `defs/` knows Dagster.
 """

@@ -1,7 +1,7 @@
 """The one place that knows what time it is: UTC, or ENLIST_NOW for a rehearsal.
 
 Belongs here: now, and times as text. Does not: time zones of schedules (config), sleeping (http/client.py).
-Whether ENLIST_NOW may be used is for the command line to say: it refuses it unless every URL is loopback.
+Whether ENLIST_NOW may be used is for config/loading.py to say: it refuses it unless every URL is loopback.
 """
 
 import os

@@ -2,8 +2,8 @@
 
 Belongs here: calling dbt and telling what became of each node. Does not: models (dbt_project/), Dagster (defs/).
 
-In this process a build costs 2 s where a process of its own costs 6 s, most of it start-up (measured; design section
-7 counts start-up as the run). dbt keeps DuckDB open when it is done, so it is made to let go.
+In this process a build costs 2 s where a process of its own costs 6 s, most of it start-up (measured), which
+counts as part of a run. dbt keeps DuckDB open when it is done, so it is made to let go.
 """
 
 import json
@@ -17,12 +17,14 @@ from typing import Any
 
 from pipelines.config import Home
 from pipelines.errors import ConfigError, EnlistError
+from pipelines.paths import DBT_PROJECT
 from pipelines.warehouse import Warehouse, memory_limit
 
 CRM_REMEDY = "The rows are in the CRM: two records with one key, or a key that is empty."
 CHECK_REMEDY = "Run stage 2 (check) again, then the stages after it: `enlist plan` does both."
+DATA_REMEDY = "If an expression of the sync file fits some records only, mend it; else please report it."
+START_REMEDY = "Install Enlist anew; if that does not help, please report it."
 DEFECT_REMEDY = "Nothing was sent or published because of it; it is a defect of Enlist, please report it."
-PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def raise_for(nodes: Sequence[Node], where: str) -> None:
                 f"the check {node.name} found {node.failures} rows that break it.", where=where, do=_remedy(node.name)
             )
         if node.status == "error":
-            raise ConfigError(f"{node.name} can't be computed: {_sentence(node.message)}", where=where)
+            what = f"{node.name} can't be computed: {_sentence(node.message)}"
+            raise ConfigError(what, where=where, do=DATA_REMEDY)
 
 
 def _remedy(test: str) -> str:
@@ -102,8 +105,8 @@ def _invoke(
 
     target = home.logs / "dbt" / name
     common = {
-        "--project-dir": PROJECT,
-        "--profiles-dir": PROJECT,
+        "--project-dir": DBT_PROJECT,
+        "--profiles-dir": DBT_PROJECT,
         "--target-path": target,
         "--log-path": target,
         "--vars": json.dumps(variables),
@@ -115,7 +118,9 @@ def _invoke(
         raise outcome.exception  # Ctrl-C, which Dagster turns into an error of its own
     if outcome.exception is not None:
         raise EnlistError(
-            f"dbt could not start: {_sentence(str(outcome.exception))}", where=f"dbt_project ({name})"
+            f"dbt could not start: {_sentence(str(outcome.exception))}",
+            where=f"dbt_project ({name})",
+            do=START_REMEDY,
         ) from outcome.exception
     return [_node(result) for result in getattr(outcome.result, "results", [])]
 
@@ -158,9 +163,9 @@ def _let_go() -> Iterator[None]:
 
 
 def _project_files() -> Iterator[Path]:
-    yield PROJECT / "dbt_project.yml"
+    yield DBT_PROJECT / "dbt_project.yml"
     for folder in ("models", "macros", "tests"):
-        yield from (file for file in (PROJECT / folder).rglob("*") if file.is_file())
+        yield from (file for file in (DBT_PROJECT / folder).rglob("*") if file.is_file())
 
 
 @cache

@@ -1,7 +1,7 @@
-"""What each published table and column means: dbt's descriptions, as docs/tables.md and as comments in the file.
+"""Which tables are published, and what they and their columns mean, as docs/tables.md and as comments in the file.
 
-Belongs here: reading them, and the page. Does not: which tables are published (publishing.py), the descriptions
-(dbt_project/models). `python -m pipelines.dictionary` writes the page.
+Belongs here: the list, reading the descriptions, the page. Does not: publishing (publishing.py), the descriptions
+themselves (dbt_project/models). `python -m pipelines.dictionary` writes the page.
 """
 
 import textwrap
@@ -14,9 +14,23 @@ from typing import Any
 import duckdb
 import yaml
 
-PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
-PAGE = PROJECT.parent / "docs" / "tables.md"
+from pipelines.paths import DBT_PROJECT, DOCS
+
+PAGE = DOCS / "tables.md"
 WIDTH = 120
+PUBLISHED = (
+    *(("plan", table) for table in ("plans", "holds", "released")),
+    *(("quality", table) for table in ("bad_emails", "history")),
+    *(("ledger", table) for table in ("suppressions", "consent_events", "pushes")),
+    *(
+        ("marts", table)
+        for table in (
+            *("audiences", "audience_members", "audience_daily", "cohorts", "parked_members"),
+            *("campaigns", "campaign_hourly", "categories", "sends", "links", "link_clicks", "domains"),
+            *("opt_outs", "contact_notes", "engagement", "sync_runs", "reconciliation"),
+        )
+    ),
+)
 INTRODUCTION = """\
 All tables of `analytics.duckdb`, with every column: what it means, its unit, and when it is null. The same texts stand
 in the file itself, as comments (`duckdb_tables()`, `duckdb_columns()`), and in the Dagster UI. How to read the numbers
@@ -94,7 +108,7 @@ def comment(connection: duckdb.DuckDBPyConnection, database: str, found: Iterabl
 
 
 def _described() -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
-    for path in sorted((PROJECT / "models").rglob("_*.yml")):
+    for path in sorted((DBT_PROJECT / "models").rglob("_*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         for source in document.get("sources", ()):
             yield from (((source["schema"], table["name"]), table) for table in source["tables"])
@@ -119,8 +133,6 @@ def _literal(text: str) -> str:
 
 def main() -> None:
     """Write the page."""
-    from pipelines.publishing import PUBLISHED
-
     PAGE.write_text(page(tables(PUBLISHED)), encoding="utf-8")
 
 

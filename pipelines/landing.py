@@ -146,7 +146,11 @@ def _chunks(pages: Iterable[Sequence[Row]], width: int, where: str) -> Iterator[
     written = False
     for page in pages:
         if any(len(row) != width for row in page):
-            raise PermanentError(f"A record has another number of values than the {width} columns.", where=where)
+            raise PermanentError(
+                f"A record has another number of values than the {width} columns.",
+                where=where,
+                do="Nothing was sent. What gave the record is broken: please report it.",
+            )
         waiting.extend(page)
         while len(waiting) >= ROWS_PER_PART:
             yield waiting[:ROWS_PER_PART]

@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pipelines.errors import Busy
@@ -18,6 +18,7 @@ from pipelines.errors import Busy
 def held(path: Path, *, wait: float, busy: str, do: str = "Try again when it is done.") -> Iterator[None]:
     """Hold the lock `path`; after `wait` seconds in vain raise `Busy` with the sentence `busy`."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Opened anew each time: flock belongs to the open file, so two threads exclude each other as two processes do.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _take(descriptor, wait, busy, do)
@@ -26,6 +27,16 @@ def held(path: Path, *, wait: float, busy: str, do: str = "Try again when it is 
         yield
     finally:
         os.close(descriptor)
+
+
+def run_of(folder: Path, sync: str) -> AbstractContextManager[None]:
+    """Be the one run of a sync; `Busy` at once while another is. `folder` is that of the home's locks."""
+    return held(_of_runs(folder, sync), wait=0, busy=f"Another run of {sync} is going on.")
+
+
+def is_running(folder: Path, sync: str) -> bool:
+    """Whether a run of the sync goes on, in whatever process."""
+    return is_held(_of_runs(folder, sync))
 
 
 def is_held(path: Path) -> bool:
@@ -40,6 +51,10 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _of_runs(folder: Path, sync: str) -> Path:
+    return folder / f"run-{sync}"
 
 
 def _take(descriptor: int, wait: float, busy: str, do: str) -> None:

@@ -15,23 +15,10 @@ import duckdb
 
 from pipelines import dictionary
 from pipelines.config import Home
+from pipelines.dictionary import PUBLISHED
 from pipelines.errors import ConfigError
 from pipelines.landing import sql_text
 from pipelines.warehouse import PUBLISHED_STORAGE, Warehouse, has_table
-
-PUBLISHED = (
-    *(("plan", table) for table in ("plans", "holds", "released")),
-    *(("quality", table) for table in ("bad_emails", "history")),
-    *(("ledger", table) for table in ("suppressions", "consent_events", "pushes")),
-    *(
-        ("marts", table)
-        for table in (
-            *("audiences", "audience_members", "audience_daily", "cohorts", "parked_members"),
-            *("campaigns", "campaign_hourly", "categories", "sends", "links", "link_clicks", "domains"),
-            *("opt_outs", "contact_notes", "engagement", "sync_runs", "reconciliation"),
-        )
-    ),
-)
 
 SAID = """
     select schema_name, table_name, null as column_name, comment from duckdb_tables()
@@ -72,7 +59,8 @@ def publish(home: Home, warehouse: Warehouse) -> Publication:
     try:
         draft.replace(home.analytics)
     except OSError as error:
-        raise ConfigError(f"it can't be replaced ({error.strerror}).", where=home.analytics.name) from error
+        do = "Make room on the disk, or mend the rights of its folder; the run after it publishes again."
+        raise ConfigError(f"it can't be replaced ({error.strerror}).", where=home.analytics.name, do=do) from error
     return Publication(len(tables), sum(counts.values()), is_replaced=True)
 
 

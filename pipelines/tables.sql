@@ -129,7 +129,7 @@ create table if not exists plan.released (
     first_seen_at timestamp, released_at timestamp, became text
 );
 
--- campaign statistics as they came, one row as the design names it
+-- campaign statistics as they came, one row per campaign
 create table if not exists stats.campaigns (
     connection text, campaign_id text, audience_id text, name text, subject text, category text, sent_at timestamp,
     sent_count bigint, hard_bounces bigint, soft_bounces bigint, opens bigint, unique_opens bigint,

@@ -1,9 +1,9 @@
-"""The only file that opens DuckDB databases of a home.
+"""warehouse.duckdb: the only file that opens it, but for dbt.
 
-Belongs here: opening the warehouse one writer at a time, its Python-written tables, publishing analytics.duckdb.
-Does not: what is written (each stage), models (dbt_project), in-memory databases that never touch a home's files.
+Belongs here: opening the warehouse one writer at a time, its Python-written tables. Does not: what is written (each
+stage), models (dbt_project/), the published copy (publishing.py), in-memory databases that touch no file of a home.
 
-DuckDB lets one process write and then shuts out all others, readers too (style finding 24). So everybody holds the
+DuckDB lets one process write and then shuts out all others, readers too. So everybody holds the
 warehouse briefly and never across a call to an API; `reserved` is for dbt, which opens the file itself.
 """
 

@@ -162,7 +162,7 @@ def killed(rehearsal: Rehearsal, settled: Rehearsal) -> Planned:
     rehearsal.mailchimp.fail(kind="latency", method="POST", path="/lists/{list_id}", latency_ms=300)
 
     def push() -> int | None:
-        # Forked rather than started anew: ready to run, with a process id to kill (style finding 25).
+        # Forked rather than started anew: ready to run, with a process id to kill.
         process = multiprocessing.get_context("fork").Process(target=rehearsal.enlist, args=("push", SYNC))
         with warnings.catch_warnings(), once_called(rehearsal, BATCH, 1, process.kill):
             # This process has threads, the sandbox's among them; what the child needs of them it starts itself.

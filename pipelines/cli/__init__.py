@@ -7,6 +7,7 @@ options.py    options that many commands share
 rehearsal.py  what a rehearsal on the sandbox needs
 addresses.py  addresses that a person names
 rows.py       rows of a plan as a table, in words, as a file
+crm_plans.py  plans for a CRM as tables, in words
 planning.py pushing.py looking.py checking.py explaining.py consenting.py undoing.py reporting.py crm.py
 serving.py demo.py        the commands
 

@@ -68,7 +68,8 @@ def main() -> None:
     output = Output(is_json="--json" in sys.argv[1:], reveal="--reveal" in sys.argv[1:])
     try:
         _check_is_text(sys.argv[1:])
-        code = app(standalone_mode=False)
+        with output.warnings():
+            code = app(standalone_mode=False)
     except EnlistError as error:
         code = output.fail(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -78,7 +79,7 @@ def main() -> None:
     except TyperException as error:
         code = _usage(output, error)
     except OSError as error:
-        code = output.fail(EnlistError(f"{error.strerror or error}.", where=str(error.filename or "")))
+        code = output.fail(_of_system(error))
     except Exception as error:
         code = output.fail(_unforeseen(error))
     sys.exit(code if isinstance(code, int) else 0)
@@ -103,6 +104,11 @@ def _usage(output: Output, error: TyperException) -> int:
     if not message:  # a bare `enlist` shows the help
         return 0
     return output.fail(EnlistError(message, where=command, do=f"See {command} --help."))
+
+
+def _of_system(error: OSError) -> EnlistError:
+    do = "See whether it is there, is yours to read and write, and has room left."
+    return EnlistError(f"{error.strerror or error}.", where=str(error.filename or "this machine"), do=do)
 
 
 def _unforeseen(error: Exception) -> EnlistError:

@@ -1,6 +1,6 @@
 """`enlist check`: whether the home, the accounts and the mappings will do, before anything is planned.
 
-Belongs here: the command, and showing findings. Does not: finding them (sync/doctor.py).
+Belongs here: the command, and showing findings. Does not: finding them (sync/doctor/).
 """
 
 from typing import TYPE_CHECKING

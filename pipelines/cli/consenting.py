@@ -5,6 +5,7 @@ suppression does to the plan (dbt).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -45,7 +46,8 @@ def block(
 ) -> int:
     """Mail an address no more, whatever the CRM says: the next plan of each sync takes it out.
 
-    It also stops the clock of somebody who waits to be archived for good.
+    Strangers, who are in an audience without being ours, are no exception. It also stops the clock of somebody who
+    waits to be archived for good.
     """
     from pipelines.cli.running import who
     from pipelines.ledger import blocks, load
@@ -68,11 +70,10 @@ def block(
         output.say(f"{shown} is blocked already, {_since(output, same[0])}. Nothing was written.")
     else:
         output.say(f"[green]✓[/green] {shown} is blocked in {_reach_words(scope, sync)}.")
-        for place in places:
-            if place["status"] in ("subscribed", "pending"):
-                output.say(
-                    f"  {place['sync']}: {place['status']} when last read; the next plan takes the address out there."
-                )
+        for place in mailed_within(reach, places):
+            output.say(
+                f"  {place['sync']}: {place['status']} when last read; the next plan takes the address out there."
+            )
     result = {"email_key": email_key, "is_new": not same, "suppressions": known, "audiences": places}
     return output.finish(result)
 
@@ -114,6 +115,18 @@ def unblock(
             output.say(f"  {place['sync']}: {_what_follows(loaded, place, is_free=not weighed.left)}")
     result = {"email_key": email_key, "lifted": weighed.lifted, "left": weighed.left, "audiences": places}
     return output.finish(result)
+
+
+def mailed_within(reach: Any, places: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The places that a block reaches and where the address is not out yet."""
+    from pipelines.ledger.blocks import Reach
+
+    return [
+        place
+        for place in places
+        if place["status"] in ("subscribed", "pending")
+        and Reach("audience", place["connection"], place["audience_id"]).is_within(asdict(reach))
+    ]
 
 
 def _say_released(
@@ -202,7 +215,7 @@ def _known_reasons(also: list[str] | None) -> list[str]:
 
     for one in also or []:
         if one == "erased":
-            raise ConfigError("nothing lifts an erasure.", where="--also")
+            raise ConfigError("nothing lifts an erasure.", where="--also", do="Leave it out.")
         if one not in LIFTED_BY_NAME:
             raise ConfigError(f"{one!r} can't be lifted so.", where="--also", do=suggest(one, LIFTED_BY_NAME))
     return also or []
@@ -215,8 +228,9 @@ def _reach(home: Home, scope: str, sync: str | None) -> Any:
 
     if scope == "home" and sync is None:
         return Reach()
-    if scope not in ("audience", "account", "home"):
-        raise ConfigError(f"there is no scope {scope!r}.", where="--scope", do=suggest(scope, ("audience", "account")))
+    scopes = ("audience", "account", "home")
+    if scope not in scopes:
+        raise ConfigError(f"there is no scope {scope!r}.", where="--scope", do=suggest(scope, scopes))
     if scope == "home":
         raise ConfigError("a sync goes with --scope audience or account.", where="--sync", do="Leave one of them out.")
     if sync is None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from pipelines.cli import crm
+from pipelines.cli import crm_plans
 from pipelines.cli.options import HomeOption, JsonOption
 from pipelines.cli.output import Output, command
 from pipelines.cli.planning import described, latest_plan, show_plan
@@ -51,7 +51,7 @@ def _loop(home: Home, runner: Any, sync: str, output: Output) -> dict[str, Any]:
     with output.progress():
         stats_id = runner.run(sync, "stats", write_back={"by": "demo", "accept": ["first_run"]})
     if home.sync(sync).write_back:
-        crm.tell_run(output, home, sync, stats_id)
+        crm_plans.tell_run(output, home, sync, stats_id)
     figures = campaign_figures(home, sync)
     return {"sync": sync, "run_id": run_id, "plan": described(made), "outcomes": outcomes, "campaigns": figures}
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from pipelines.cli.addresses import judged
 from pipelines.cli.options import AddressArgument, HomeOption, JsonOption, RevealOption
-from pipelines.cli.output import Output, command, counted, escape
+from pipelines.cli.output import Output, command, escape
 from pipelines.cli.rows import difference
 from pipelines.config import find_root, load_home
+from pipelines.words import counted
 
 Row = Mapping[str, Any]
 

@@ -5,25 +5,25 @@ Belongs here: reading the warehouse for people. Does not: Dagster; these command
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines import clock, locks
-from pipelines.cli.crm import waits_for as crm_waits_for
+from pipelines.cli.crm_plans import waits_for as crm_waits_for
 from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, RevealOption
-from pipelines.cli.output import Output, command, counted, escape
+from pipelines.cli.output import Output, command, escape
 from pipelines.cli.planning import again, described, show_plan
 from pipelines.cli.pushing import parked_warning
 from pipelines.cli.rows import parsed, show_rows, write_csv
-from pipelines.config import Home, SyncConfig, find_root, load_home
+from pipelines.config import find_root, load_home
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from pipelines.sync.plans import Plan
+    from pipelines.sync.status import Status
     from pipelines.write_back.plans import CrmPlan
 
 SHORT = 8  # as much of a run's id as tells it from others
@@ -37,30 +37,15 @@ FAILURE_COLUMNS = {
     "detail": "the provider's words",
 }
 CRM_FAILURE_COLUMNS = {**FAILURE_COLUMNS, "detail": "the CRM's words"}
-FIGURES = """
-select
-    (select max(coalesce(ended_at, started_at)) from ledger.runs where sync = $sync) as last_push_at,
-    (select arg_max(run_id, started_at) from ledger.runs where sync = $sync) as last_run_id,
-    (select count(*) from ledger.members where sync = $sync and left_at is null) as managed,
-    (select count(*) from plan.holds where sync = $sync) as held,
-"""
-
-# The newest recent campaign that people got who are parked and no longer wanted (Z10).
-REACHED = """
-select name, sent_at, parked_sent_count
-from marts.campaigns
-semi join (select distinct connection, audience_id from plan.plans where sync = $sync) using (connection, audience_id)
-where parked_sent_count > 0 and sent_at > $since
-order by sent_at desc limit 1
-"""
-RECENT = timedelta(days=30)
 
 
 def status(home: HomeOption = None, json: JsonOption = False) -> int:
     """Every sync: last and next run, what waits for you, what is held."""
+    from pipelines.sync import status as status_of
+
     output = Output(is_json=json)
     loaded = load_home(find_root(home), check=False)
-    found = [_status(loaded, sync) for sync in loaded.syncs.values()]
+    found = [_told(status_of.status(loaded, sync)) for sync in loaded.syncs.values()]
     if not found:
         output.say("This home has no sync yet: add a file to syncs/.")
     output.table(
@@ -189,47 +174,18 @@ def _opened(home: Path | None, sync: str | None = None) -> Iterator["DuckDBPyCon
         yield connection
 
 
-def _status(home: Home, sync: SyncConfig) -> dict[str, Any]:
-    from pipelines.config.cron import next_time
-    from pipelines.ledger import load
-    from pipelines.sync.failures import refused
-    from pipelines.sync.plans import latest
-    from pipelines.sync.purges import waiting
-    from pipelines.sync.stale import as_of_now
-    from pipelines.warehouse import has_table, rows
-    from pipelines.write_back import plans
-    from pipelines.write_back.drafting import waiting_by_hand
-
-    is_running = locks.is_held(home.locks / f"run-{sync.sync}")
-    with load.opened(home) as connection:
-        stored = latest(connection, sync.sync)
-        made = as_of_now(stored) if stored else None
-        figures = rows(connection, FIGURES, {"sync": sync.sync})[0]
-        failed = len(refused(connection, sync.sync))
-        purges = list(waiting(connection, sync).values())
-        for_crm = plans.latest(connection, sync.sync)
-        to_enter = waiting_by_hand(connection, home, sync) if for_crm and for_crm.to_hand_out else 0
-        is_measured = sync.on_exit.do == "move_to" and has_table(connection, "marts", "campaigns")
-        since = {"sync": sync.sync, "since": clock.naive(clock.now() - RECENT)}
-        reached = rows(connection, REACHED, since) if is_measured else []
-    cron = sync.schedule.members
-    next_run = next_time(cron, sync.schedule.timezone, clock.now()).astimezone(UTC) if cron and sync.enabled else None
-    state = (
-        "running" if is_running else "switched off" if not sync.enabled else made.status if made else "never planned"
-    )
+def _told(found: "Status") -> dict[str, Any]:
+    """A sync's line of the table, and what is said below it."""
     return {
-        "sync": sync.sync,
-        "state": state,
-        **figures,
-        "next_run_at": next_run,
-        "failures": failed,
-        "waiting_for_purge": len(purges),
-        "next_purge_at": purges[0] if purges else None,
-        "reached_parked": reached[0] if reached else None,
-        "plan_id": made.plan_id if made else None,
-        "waits_for": _waits_for(made),
-        "crm_waits_for": _crm_waits_for(for_crm),
-        "to_enter": to_enter,
+        **{"sync": found.sync, "state": found.state},
+        **found.figures,
+        **{"next_run_at": found.next_run_at, "failures": found.failures},
+        **{"waiting_for_purge": len(found.purges), "next_purge_at": found.purges[0] if found.purges else None},
+        "reached_parked": found.reached_parked,
+        "plan_id": found.plan.plan_id if found.plan else None,
+        "waits_for": _waits_for(found.plan),
+        "crm_waits_for": _crm_waits_for(found.crm_plan),
+        "to_enter": found.to_enter,
     }
 
 

@@ -4,6 +4,7 @@ Belongs here: drawing and masking. Does not: computing what is drawn.
 """
 
 import json
+import logging
 import re
 import shutil
 import sys
@@ -56,11 +57,9 @@ class Output:
         """A line for people; Rich's markup is understood."""
         self._console.print(line)
 
-    def table(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, title: str | None = None) -> None:
+    def table(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
         """Rows as a table; `columns` maps keys to headings. Numbers stand right."""
-        table = Table(
-            title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-        )
+        table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for key, heading in columns.items():
             is_number = bool(rows) and all(isinstance(row.get(key), int | float) for row in rows)
             table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
@@ -91,12 +90,15 @@ class Output:
             self._write({"ok": exit_code == 0, "exit_code": exit_code, "result": self._plain(result), "error": None})
         return exit_code
 
-    def fail(self, error: EnlistError) -> int:
-        """One sentence on the error stream, or the JSON object of an error; returns the exit code."""
+    def fail(self, error: EnlistError, result: Any = None) -> int:
+        """One sentence on the error stream, or the JSON object of an error; returns the exit code.
+
+        `result` is what was done before it, where that is worth telling.
+        """
         what, where, do = (self.masked(part) for part in (error.what, error.where, error.do))
         if self.is_json:
             problem = {"what": what, "where": where, "do": do}
-            self._write({"ok": False, "exit_code": error.exit_code, "result": None, "error": problem})
+            self._write({"ok": False, "exit_code": error.exit_code, "result": self._plain(result), "error": problem})
         else:
             place = f"[bold]{escape(where)}:[/bold] " if where else ""
             self._errors.print(f"[red]✗[/red] {place}{escape(what)}")
@@ -117,6 +119,21 @@ class Output:
         with Progress(*columns, console=self._errors, transient=True) as bar, progress.shown_by(_Bar(bar)):
             yield
 
+    @contextmanager
+    def warnings(self) -> Iterator[None]:
+        """Show what the pipeline warns of while the block runs, a line each; logs that Dagster keeps get it as well."""
+        handler = _Lines(self)
+        logger = logging.getLogger("pipelines")
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+    def warn(self, line: str) -> None:
+        """A line of plain text for people, on the error stream."""
+        self._errors.print(f"[yellow]![/yellow] {escape(self.masked(line))}")
+
     def _plain(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return {str(key): self._plain(item) for key, item in value.items()}
@@ -128,6 +145,17 @@ class Output:
 
     def _write(self, document: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+
+
+class _Lines(logging.Handler):
+    """Hands on warnings, which Python would else write as they are where nobody takes them."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._output.warn(record.getMessage())
 
 
 class _Bar:
@@ -157,11 +185,6 @@ def mask(address: str) -> str:
     local, _, domain = address.rpartition("@")
     name, dot, top = domain.rpartition(".")
     return f"{local[:1]}…@{name[:1]}…{dot}{top}" if dot else f"{local[:1]}…@{domain[:1]}…"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number and its noun: 1 call, 2,118 calls."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def command() -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.options import HomeOption, JsonOption, SyncArgument
-from pipelines.cli.output import Output, command, counted, escape
+from pipelines.cli.output import Output, command, escape
 from pipelines.config import Home, find_root, load_home
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from pipelines.sync.plans import Plan

@@ -3,24 +3,29 @@
 Belongs here: the commands, and how a push is shown. Does not: pushing (sync/push.py).
 """
 
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli import crm
+from pipelines.cli import crm_plans
 from pipelines.cli.addresses import mailable
 from pipelines.cli.options import AnySyncArgument, HomeOption, JsonOption, SyncArgument
-from pipelines.cli.output import Output, command, counted, escape
+from pipelines.cli.output import Output, command, escape
 from pipelines.cli.planning import described, latest_plan, show_plan
 from pipelines.config import Home, find_root, load_home
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, Interrupted, ProviderError
+from pipelines.words import counted
 
 AcceptOption = Annotated[
     list[str] | None,
     typer.Option("--accept", metavar="RULE", help="Lift this safety rule for this one plan; again for more."),
 ]
+
+# Changes of which nobody knows what became, in words: the provider's answer was no use, or never came.
+UNANSWERED = {"failed": "failed", "sending": "without an answer"}
 
 
 def push(
@@ -65,7 +70,7 @@ def stats(sync: AnySyncArgument = None, home: HomeOption = None, json: JsonOptio
         runs = {name: runner.run(name, "stats") for name in chosen}
     figures = [row for name in chosen for row in campaign_figures(loaded, name)]
     show_campaigns(output, figures)
-    written = [crm.tell_run(output, loaded, name, runs[name]) for name in chosen if loaded.sync(name).write_back]
+    written = [crm_plans.tell_run(output, loaded, name, runs[name]) for name in chosen if loaded.sync(name).write_back]
     output.say(f"Tables: {loaded.analytics}")
     return output.finish({"runs": runs, "campaigns": figures, "write_backs": written})
 
@@ -96,25 +101,30 @@ def _run(output: Output, home: Home, sync: str, stages: tuple[str, ...] | None, 
 
     home.sync(sync)
     push_config = {name: value for name, value in request.items() if value is not None} | {"by": who()}
+    run_id, broken_off = str(uuid.uuid4()), None
     try:
         with output.progress():
-            run_id = Runner(home).run(sync, "members", stages=stages, push=push_config)
+            Runner(home).run(sync, "members", stages=stages, push=push_config, run_id=run_id)
     except UnsafePlan:
         if stages is None and not output.is_json:
             show_plan(output, latest_plan(home, sync))
         raise
+    except (ProviderError, Interrupted) as error:
+        broken_off = error
+    outcomes = outcomes_of(home, run_id)
+    if broken_off and not outcomes:
+        raise broken_off
     made = latest_plan(home, sync)
     if stages is None:
         show_plan(output, made, with_verdict=False)
-    outcomes = outcomes_of(home, run_id)
     show_outcomes(output, sync, run_id, outcomes)
     totals = Counter[str]()
     for row in outcomes:
         totals[row["outcome"]] += row["count"]
-    code = 4 if totals["refused"] else 0
-    return output.finish(
-        {"run_id": run_id, "plan": described(made), "outcomes": outcomes, "totals": dict(totals)}, exit_code=code
-    )
+    result = {"run_id": run_id, "plan": described(made), "outcomes": outcomes, "totals": dict(totals)}
+    if broken_off:
+        return output.fail(broken_off, result)
+    return output.finish(result, exit_code=4 if totals["refused"] else 0)
 
 
 def outcomes_of(home: Home, run_id: str) -> list[dict[str, Any]]:
@@ -139,12 +149,16 @@ def show_outcomes(output: Output, sync: str, run_id: str, outcomes: list[dict[st
         return
     applied = sum(row["count"] for row in outcomes if row["outcome"] == "applied")
     total = sum(row["count"] for row in outcomes)
-    output.say(f"[green]✓[/green] {sync}: {applied:,} of {total:,} changes applied.")
+    is_answered = not any(row["outcome"] in UNANSWERED for row in outcomes)
+    mark = "[green]✓[/green]" if is_answered else "[yellow]![/yellow]"
+    output.say(f"{mark} {sync}: {applied:,} of {total:,} changes applied.")
     for row in outcomes:
         if row["outcome"] != "applied" or row["code"]:
+            what = UNANSWERED.get(row["outcome"], row["outcome"])
+            code = f": {row['code']}." if row["code"] else "."
             remedy = f" {escape(row['remedy'])}" if row["remedy"] else ""
-            output.say(f"  [yellow]{row['count']:,} {row['op']} {row['outcome']}[/yellow]: {row['code']}.{remedy}")
-    if any(row["outcome"] == "refused" for row in outcomes):
+            output.say(f"  [yellow]{row['count']:,} {row['op']} {what}[/yellow]{code}{remedy}")
+    if any(row["outcome"] in ("refused", "failed") for row in outcomes):
         output.say(f"  Who, and what to do: {command()} failures {sync}")
     if applied:
         output.say(f"  Run {run_id}. To take it back: {command()} undo {run_id[:8]}")

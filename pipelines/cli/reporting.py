@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.options import HomeOption, JsonOption, SyncArgument
-from pipelines.cli.output import Output, counted
+from pipelines.cli.output import Output
 from pipelines.config import find_root, load_home
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from pipelines.reports.making import Report

@@ -69,7 +69,8 @@ def write_csv(output: Output, path: Path, rows: Sequence[Mapping[str, Any]]) -> 
             writer.writerow(names)
             writer.writerows([_cell(output, row[name]) for name in names] for row in rows)
     except OSError as error:
-        raise ConfigError(f"it can't be written ({error.strerror}).", where=str(path)) from error
+        do = "Name a file in a folder where you may write."
+        raise ConfigError(f"it can't be written ({error.strerror}).", where=str(path), do=do) from error
 
 
 def _cell(output: Output, value: Any) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipelines.cli.rehearsal import with_sandbox_hint
 from pipelines.config import Home
 from pipelines.errors import EnlistError, Interrupted
+from pipelines.paths import SAMPLE_HOME
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -44,10 +45,12 @@ class Runner:
         chosen: Callable[[Sequence[str]], bool] | None = None,
         push: Mapping[str, Any] | None = None,
         write_back: Mapping[str, Any] | None = None,
+        run_id: str | None = None,
     ) -> str:
         """Run a sync's job, or of it only the assets of some stages, or whose key is `chosen`; returns the run id.
 
-        `push` and `write_back` are the configuration of these assets. Raises the `EnlistError` that ended the run.
+        With a `run_id` of one's own it is known also when the run fails. `push` and `write_back` are the configuration
+        of these assets. Raises the `EnlistError` that ended the run.
         """
         import dagster as dg
 
@@ -68,11 +71,12 @@ class Runner:
                     asset_selection=keys if stages is not None or chosen is not None else None,
                     run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                     tags={".dagster/repository": f"__repository__@{LOCATION}", "sync": sync, "enlist/by": who()},
+                    run_id=run_id,
                 )
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 raise Interrupted("Stopped.", do="What was sent is in the ledger; run it again to go on.") from None
             except Exception as error:
-                raise with_sandbox_hint(self.home, the_error(error)) from error
+                raise with_sandbox_hint(self.home, the_error(error, sync)) from error
         return result.run_id
 
 
@@ -93,13 +97,13 @@ def prepare_dagster_home(home: Home) -> Path:
     home.dagster_home.mkdir(parents=True, exist_ok=True)
     settings = home.dagster_home / "dagster.yaml"
     if not settings.exists():
-        shutil.copy(Path(__file__).parents[2] / "data" / "dagster_home" / "dagster.yaml", settings)
+        shutil.copy(SAMPLE_HOME / "dagster_home" / "dagster.yaml", settings)
     os.environ["DAGSTER_HOME"] = str(home.dagster_home)
     os.environ["ENLIST_HOME"] = str(home.root)
     return home.dagster_home
 
 
-def the_error(error: BaseException) -> EnlistError:
+def the_error(error: BaseException, sync: str) -> EnlistError:
     """The `EnlistError` behind what Dagster raised, or one that says where to look for anything unforeseen."""
     link: BaseException | None = error
     seen: set[int] = set()  # Dagster chains some errors in a ring
@@ -110,6 +114,7 @@ def the_error(error: BaseException) -> EnlistError:
         link = link.__cause__ or link.__context__
     return EnlistError(
         f"something unforeseen went wrong ({type(error).__name__}).",
+        where=sync,
         do="The run in the Dagster UI (enlist ui) has the details.",
     )
 

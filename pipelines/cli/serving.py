@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,8 +16,7 @@ from pipelines.cli.options import HomeOption, JsonOption
 from pipelines.cli.output import Output
 from pipelines.cli.rehearsal import prepare, sandbox_port
 from pipelines.config import find_root, load_home
-
-REPO = Path(__file__).resolve().parents[2]
+from pipelines.paths import ROOT
 
 
 def sandbox(
@@ -53,7 +51,7 @@ def ui(
         output.say(f"The Dagster UI opens at http://127.0.0.1:{port}; Ctrl-C ends it.")
         # `dagster dev` is what dagster-webserver brings; its successor `dg dev` is a package of its own.
         quiet = ["-W", "ignore::UserWarning", "-W", "ignore::FutureWarning"]
-        command = [sys.executable, *quiet, "-m", "dagster", "dev", "-w", str(REPO / "workspace.yaml")]
+        command = [sys.executable, *quiet, "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml")]
         code = _run([*command, "-h", "127.0.0.1", "-p", str(port)])
     return output.finish({"port": port}, exit_code=0 if code in (0, 130, -2, -15) else 5)
 
@@ -66,7 +64,7 @@ def _run(command: list[str]) -> int:
     environment = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"}
     # A shell's background jobs ignore Ctrl-C, and what they start inherits that: then it would ignore us as well.
     server = subprocess.Popen(  # noqa: S603 our own interpreter's dagster
-        command, env=environment, cwd=REPO, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        command, env=environment, cwd=ROOT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     )
     before = signal.signal(signal.SIGTERM, lambda number, frame: server.send_signal(signal.SIGINT))
     try:

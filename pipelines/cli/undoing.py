@@ -11,10 +11,11 @@ import typer
 
 from pipelines import locks
 from pipelines.cli.options import HomeOption, JsonOption, RevealOption
-from pipelines.cli.output import Output, command, counted, escape
+from pipelines.cli.output import Output, command, escape
 from pipelines.cli.planning import described, show_plan
 from pipelines.config import Home, SyncConfig, find_root, load_home
 from pipelines.errors import ConfigError
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from pipelines.sync.undoing import Undoing
@@ -99,8 +100,7 @@ def _undo(home: Home, sync: SyncConfig, run_id: str) -> "Undoing":
     from pipelines.warehouse import Warehouse
 
     traits = traits_of(sync.to.connection, home.connection(sync.to.connection))
-    busy = f"Another run of {sync.sync} is going on."
-    with locks.held(home.locks / f"run-{sync.sync}", wait=0, busy=busy), Warehouse(home).transaction() as connection:
+    with locks.run_of(home.locks, sync.sync), Warehouse(home).transaction() as connection:
         load.load(connection, home.ledger)
         return make(connection, home, sync, traits, run_id)
 

@@ -7,6 +7,7 @@ environment.py  ${NAME} and .env              references.py   rules between the 
 expressions.py  SQL, checked by DuckDB        loading.py      the order of it all
 home.py         paths and look-ups            schemas.py      JSON Schemas for editors
 
+Belongs here: reading and checking those files. Does not: whether what they name is there (sync/doctor/), using it.
 Importing this package loads neither Dagster nor DuckDB nor pandas.
 """
 

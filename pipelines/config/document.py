@@ -67,13 +67,15 @@ def read_document(path: Path, name: str) -> Document:
     except UnicodeDecodeError as error:
         raise ConfigError("this file is not UTF-8 text.", where=name, do="Save it as UTF-8.") from error
     except OSError as error:
-        raise ConfigError(f"this file can't be read: {error.strerror}.", where=name) from error
+        do = "Look who may read it, and whether it is a file at all."
+        raise ConfigError(f"this file can't be read: {error.strerror}.", where=name, do=do) from error
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         raise _invalid(error, name) from None
     except yaml.YAMLError:
-        raise ConfigError("this is not valid YAML: it holds characters YAML does not allow.", where=name) from None
+        what = "this is not valid YAML: it holds characters YAML does not allow."
+        raise ConfigError(what, where=name, do="Take out what an editor shows as a strange sign.") from None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError(
             "this file holds no keys.", where=f"{name}:1", do="It starts with lines of the form key: value."

@@ -25,7 +25,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise ConfigError("this file can't be read as UTF-8 text.", where=path.name) from None
+        do = "Save it as UTF-8, and let this user read it."
+        raise ConfigError("this file can't be read as UTF-8 text.", where=path.name, do=do) from None
     found: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         text = line.strip()
@@ -33,7 +34,9 @@ def read_dotenv(path: Path) -> dict[str, str]:
             continue
         match = _LINE.fullmatch(text)
         if match is None:
-            raise ConfigError("this line is not of the form NAME=value.", where=f"{path.name}:{number}")
+            where = f"{path.name}:{number}"
+            do = "A name is of letters, digits and _; a comment begins with #."
+            raise ConfigError("this line is not of the form NAME=value.", where=where, do=do)
         found[match["name"]] = _dotenv_value(match["value"])
     return found
 

@@ -17,10 +17,10 @@ from pipelines.config.document import Document, KeyPath
 from pipelines.config.problems import suggest
 from pipelines.config.sync import Source, SyncConfig
 from pipelines.errors import ConfigError
+from pipelines.paths import SAMPLE_HOME
 
 CONNECTIONS_FILE = "connections.yaml"
 LOCKS_FOLDER = ".locks"
-_REPO_HOME = Path(__file__).resolve().parents[2] / "data"
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ def find_root(option: Path | None = None, *, environ: Mapping[str, str] | None =
     Raises ConfigError unless it is a folder with a connections.yaml.
     """
     named = (os.environ if environ is None else environ).get("ENLIST_HOME")
-    root = (option or (Path(named) if named else _REPO_HOME)).expanduser().resolve()
-    do = "Name another home with --home or ENLIST_HOME, or make this one with `enlist init`."
+    root = (option or (Path(named) if named else SAMPLE_HOME)).expanduser().resolve()
+    do = "Name another home with --home or ENLIST_HOME, or make one as README.md says under 'Connect a real account'."
     if not root.is_dir():
         raise ConfigError("this home does not exist.", where=str(root), do=do)
     if not (root / CONNECTIONS_FILE).is_file():

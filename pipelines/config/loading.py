@@ -86,7 +86,7 @@ def _validated(model: type[Model], data: Any, document: Document) -> Model:
     except ValidationError as error:
         problems = problems_of(error, document)
     raise_problems(document.name, problems)
-    raise ConfigError("this file can't be used.", where=document.name)
+    raise ConfigError("this file can't be used.", where=document.name, do="Compare it with the samples in data/.")
 
 
 def _sync_files(folder: Path) -> list[Path]:

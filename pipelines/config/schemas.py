@@ -12,8 +12,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pipelines.config.connections import ConnectionsFile
 from pipelines.config.sync import SyncConfig
 from pipelines.config.values import Strict
+from pipelines.paths import DOCS
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
 FILES: dict[str, type[Strict]] = {"connections.schema.json": ConnectionsFile, "sync.schema.json": SyncConfig}
 
 

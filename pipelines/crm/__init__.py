@@ -1,6 +1,6 @@
 """The CRMs: one module per kind of source; base.py says what a source and a writer are.
 
-sql.py  file.py, formats.py  vtiger/  iteras.py, iteras_writing.py    the kinds
+sql.py  file.py, formats.py  vtiger/  iteras/    the kinds
 records.py   values as text, nested data as columns
 reading.py   one entity, read with what goes wrong on the way; loading.py: into the warehouse
 writing.py   what all writers share
@@ -42,7 +42,7 @@ def open_source(name: str, connection: CrmConnection, home_root: Path) -> Source
 
             return VtigerSource(name, connection, home_root / LOCKS_FOLDER)
         case IterasConnection():
-            from pipelines.crm.iteras import IterasSource
+            from pipelines.crm.iteras.reading import IterasSource
 
             return IterasSource(name, connection, home_root / LOCKS_FOLDER)
 
@@ -58,7 +58,7 @@ def open_writer(name: str, connection: CrmConnection, home_root: Path) -> Writer
 
             return VtigerWriter(name, connection, home_root / LOCKS_FOLDER)
         case IterasConnection():
-            from pipelines.crm.iteras_writing import IterasWriter
+            from pipelines.crm.iteras.writing import IterasWriter
 
             return IterasWriter(name, connection, home_root / LOCKS_FOLDER)
         case _:

@@ -69,9 +69,16 @@ class Source(ABC):
         With `since`, the state of an earlier end, those that were added or changed from then on, perhaps some more.
         """
 
-    @abstractmethod
     def ids(self, entity: str) -> Iterator[str]:
-        """All current keys of the entity, for the deletion sweep; raises when they can't be complete."""
+        """All current keys of the entity, for the deletion sweep; raises when they can't be complete.
+
+        By reading the entity to its end, where the CRM has no shorter way.
+        """
+        key = self.key(entity)
+        for page in self.extract(entity):
+            at = page.columns.index(key)
+            for row in page.rows:
+                yield str(row[at])
 
     @abstractmethod
     def close(self) -> None:
@@ -147,9 +154,6 @@ class Writer(ABC):
     no item comes twice in one call. What makes all further work senseless (a wrong key, an unknown entity or column)
     is raised; a CRM that is away gives `failed` again and again, and the caller stops asking.
     """
-
-    can_note: bool = False
-    can_plan_events: bool = False
 
     @abstractmethod
     def check(self, entity: str, values: Mapping[str, str]) -> Sequence[str]:

@@ -51,14 +51,6 @@ class FileSource(Source):
                 raise _still_written(file, where)
         return End(notes=tuple(notes))
 
-    def ids(self, entity: str) -> Iterator[str]:
-        """All keys, by reading the files to their end."""
-        key = self.key(entity)
-        for page in self.extract(entity):
-            at = page.columns.index(key)
-            for row in page.rows:
-                yield str(row[at])
-
     def close(self) -> None:
         """Nothing is kept open."""
 

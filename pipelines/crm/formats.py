@@ -1,6 +1,7 @@
 """The formats of files: each read as rows of text under column names, with every trap of spreadsheets and exports.
 
-Belongs here: one file's content. Does not: which files (file.py), keys, pages.
+Belongs here: one file's content, as text formats write it. Does not: cells (workbooks.py), columns with types
+(parquet.py), which files (file.py), keys, pages.
 
 Nothing is guessed: DuckDB's sniffer turned 00184 into 184 after 20,000 rows, and every reader has its own idea of
 01/02/2026. Text stays as it is written; what has a type (Excel cells, Parquet) becomes text as records.py says.
@@ -11,14 +12,17 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
 from pipelines.config.connections import FileEntity
 from pipelines.crm.base import Rejected, Row
-from pipelines.crm.records import as_text, flattened, record_list
+from pipelines.crm.parquet import read_parquet
+from pipelines.crm.records import flattened, record_list
+from pipelines.crm.workbooks import read_sheet
 from pipelines.errors import ConfigError, PermanentError, TransientError
 
 ENDINGS: Mapping[str, str] = {
@@ -27,9 +31,11 @@ ENDINGS: Mapping[str, str] = {
     ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet",
 }  # fmt: skip
 UTF8_MARK = codecs.BOM_UTF8
+MARK = "\ufeff"
+# The first line that Excel writes, and reads, to say what stands between the values.
+SEPARATOR_LINE = re.compile(r'"?sep=(?P<sign>[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 # What a cp1252 file holds where latin-1 has control characters: the euro sign, typographic quotes.
 CONTROLS = re.compile("[\x80-\x9f]")
-FETCH = 5_000
 
 csv.field_size_limit(2**24)  # Python's own limit of 128 KiB is shorter than some CRMs' notes
 
@@ -54,7 +60,7 @@ def read_table(path: Path, kind: str, settings: FileEntity, where: str) -> Table
             table.notes = notes
             return table
         case _:
-            return _parquet(path, where)
+            return Table(*read_parquet(path, where))
 
 
 def read_records(
@@ -126,8 +132,12 @@ def _csv_lines(path: Path, settings: FileEntity, where: str) -> Iterator[Line]:
     with _text(path, settings, where) as stream:
         for _ in range(settings.header_row - 1):
             stream.readline()
-        before = settings.header_row - 1
-        reader = csv.reader(stream, delimiter=settings.delimiter, quotechar=settings.quote, strict=True)
+        first = stream.readline()
+        said = SEPARATOR_LINE.fullmatch(first) if settings.header_row == 1 else None
+        before = 1 if said else settings.header_row - 1
+        lines = stream if said else chain([first], stream)
+        delimiter = said["sign"] if said else settings.delimiter
+        reader = csv.reader(lines, delimiter=delimiter, quotechar=settings.quote, strict=True)
         try:
             waiting: Line | None = None
             for cells in reader:
@@ -176,8 +186,10 @@ def _text(path: Path, settings: FileEntity, where: str) -> Iterator[TextIO]:
             where=where,
             do="Set encoding: utf-8 for this entity.",
         )
-    with path.open(encoding="utf-8-sig" if is_marked else name, newline="") as stream:
+    with path.open(encoding=name, newline="") as stream:
         try:
+            if stream.read(1) != MARK:
+                stream.seek(0)
             yield stream
         except UnicodeError:
             line = _undecodable_line(path, name)
@@ -211,81 +223,10 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 def _sheet_lines(path: Path, settings: FileEntity, where: str, notes: list[str]) -> Iterator[Line]:
-    # Read by python-calamine: openpyxl loses dates' types in old files, DuckDB's reader gives dates as serial numbers.
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        with closing(CalamineWorkbook.from_path(path)) as workbook:
-            if settings.sheet is not None and settings.sheet not in workbook.sheet_names:
-                raise ConfigError(
-                    f"{path.name} has no sheet {settings.sheet}.",
-                    where=where,
-                    do=f"Choose one of: {', '.join(workbook.sheet_names)}.",
-                )
-            rows = workbook.get_sheet_by_name(settings.sheet or workbook.sheet_names[0]).to_python(
-                skip_empty_area=False
-            )
-    except CalamineError:
-        raise PermanentError(
-            f"{path.name} is not a whole workbook, or has a password.",
-            where=where,
-            do="Open it in a spreadsheet program and save it again without a password.",
-        ) from None
-    texts = [[as_text(cell) for cell in row] for row in rows[settings.header_row - 1 :]]
-    if texts:
-        # A column without a name that holds something is kept: it may be somebody's remark, or a name forgotten.
-        width = max((at + 1 for row in texts for at, cell in enumerate(row) if cell), default=0)
-        texts = [row[:width] for row in texts]
-        texts[0] = [name.strip() or f"column_{number}" for number, name in enumerate(texts[0], 1)] if width else []
-        notes += _lost_zeros(path, texts[0], rows[settings.header_row :], settings.key)
-    for number, cells in enumerate(texts, settings.header_row):
+    rows, told = read_sheet(path, settings, where)
+    notes += told
+    for number, cells in enumerate(rows, settings.header_row):
         yield f"{path.name}, row {number}", cells, False
-
-
-def _lost_zeros(path: Path, names: Sequence[str], rows: Sequence[Sequence[Any]], key: str) -> Iterator[str]:
-    """A sentence when the key was typed as a number: then Excel dropped its zeros, and nobody can tell how many."""
-    if key in names and any(isinstance(row[names.index(key)], float) for row in rows):
-        yield f"{path.name}: {key} holds numbers, not text. Leading zeros that were typed are lost."
-
-
-# Parquet
-
-
-def _parquet(path: Path, where: str) -> Table:
-    import duckdb
-
-    connection = duckdb.connect()
-    try:
-        result = connection.execute("select * from read_parquet(?, hive_partitioning = false)", [_literal(path)])
-    except duckdb.Error:
-        connection.close()
-        raise PermanentError(
-            f"{path.name} is not a whole Parquet file.", where=where, do="Make the export again."
-        ) from None
-    columns = tuple(column[0] for column in result.description or ())
-    return Table(columns, _parquet_rows(connection, columns, path, where))
-
-
-def _literal(path: Path) -> str:
-    """The path for DuckDB, where [, * and ? are wildcards."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def _parquet_rows(connection: Any, columns: Sequence[str], path: Path, where: str) -> Iterator[tuple[str, Row]]:
-    number = 0
-    with connection:
-        while rows := connection.fetchmany(FETCH):
-            for row in rows:
-                number += 1
-                try:
-                    yield f"{path.name}, row {number}", [None if value is None else as_text(value) for value in row]
-                except TypeError:
-                    at = next(at for at, value in enumerate(row) if isinstance(value, bytes))
-                    raise ConfigError(
-                        f"Column {columns[at]} of {path.name} holds binary data, which can't be text.",
-                        where=where,
-                        do="Leave it out of the export.",
-                    ) from None
 
 
 # JSON

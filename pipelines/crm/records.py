@@ -3,7 +3,6 @@
 Belongs here: what is the same for every kind of CRM. Does not: reading one (its own module), landing.
 """
 
-import difflib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from pipelines.blanks import trimmed
+from pipelines.config.problems import suggest
 from pipelines.crm.base import Page, Rejected, Row
 from pipelines.errors import ConfigError, PermanentError
 
@@ -41,9 +42,29 @@ def as_text(value: Any) -> str:
         case bytes() | bytearray() | memoryview():
             raise TypeError("binary data")
         case dict() | list() | tuple():
-            return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+            return json.dumps(_with_text_keys(value), ensure_ascii=False, sort_keys=True, default=as_text)
         case _:
             return str(value)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Nested data in which every key is text, as JSON wants it: those of a MAP may be dates."""
+    if isinstance(value, dict):
+        return {as_text(key): _with_text_keys(inner) for key, inner in value.items()}
+    return [_with_text_keys(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def binary_column(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """The first column with binary data in one of the rows; the names of all where it can't be told."""
+    found = (name for row in rows for name, value in zip(columns, row, strict=True) if _is_binary(value))
+    return next(found, ", ".join(columns))
+
+
+def _is_binary(value: Any) -> bool:
+    if isinstance(value, dict | list | tuple):
+        inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        return any(map(_is_binary, inner))
+    return isinstance(value, bytes | bytearray | memoryview)
 
 
 def settings_of(entities: Mapping[str, Settings], entity: str, name: str) -> Settings:
@@ -61,9 +82,7 @@ def key_position(columns: Sequence[str], key: str, where: str) -> int:
     """Where the key stands among the columns; `ConfigError` with the nearest name where it is missing."""
     if key in columns:
         return columns.index(key)
-    by_lower = {column.lower(): column for column in columns}
-    near = difflib.get_close_matches(key.lower(), by_lower, n=1)
-    hint = f"Did you mean {by_lower[near[0]]}?" if near else f"There are: {', '.join(columns)}."
+    hint = suggest(key, columns)
     raise ConfigError(f"There is no column {key}, which should be the key.", where=where, do=hint)
 
 
@@ -71,7 +90,7 @@ def page_of(columns: tuple[str, ...], at: int, rows: Iterable[tuple[str, Row]], 
     """A page of the rows that have a key in column `at`, the others with the rejected; rows come with their place."""
     kept, refused = [], list(rejected)
     for place, row in rows:
-        if (row[at] or "").strip():
+        if trimmed(row[at] or ""):
             kept.append(row)
         else:
             refused.append(Rejected(place, f"It has no {columns[at]}, which is the key.", row))

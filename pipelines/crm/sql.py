@@ -7,7 +7,7 @@ A driver's own words are passed on only where they are about names or grammar: w
 words about connections may quote secrets. So no SQLAlchemy error is ever chained to ours.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from pipelines.config.connections import SqlConnection, SqlEntity
 from pipelines.crm.base import End, Extract, Page, Source
-from pipelines.crm.records import as_text, key_position, page_of, settings_of
+from pipelines.crm.records import as_text, binary_column, key_position, page_of, settings_of
 from pipelines.errors import ConfigError, PermanentError, ProviderError, TransientError
 
 CONNECT_SECONDS = 15
@@ -77,14 +77,6 @@ class SqlSource(Source):
                 yield _page(columns, rows, at, first, where)
                 first += len(rows)
         return End()
-
-    def ids(self, entity: str) -> Iterator[str]:
-        """All keys, by reading the entity to its end: no SQL of ours around a query that we did not write."""
-        key = self.key(entity)
-        for page in self.extract(entity):
-            at = page.columns.index(key)
-            for row in page.rows:
-                yield str(row[at])
 
     def close(self) -> None:
         """Let go of connections."""
@@ -208,8 +200,7 @@ def _page(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], at: int, firs
     try:
         texts = [[value if value is None else as_text(value) for value in row] for row in rows]
     except TypeError:
-        binary = (bytes, bytearray, memoryview)
-        column = next(columns[i] for row in rows for i, value in enumerate(row) if isinstance(value, binary))
+        column = binary_column(columns, rows)
         raise ConfigError(
             f"Column {column} holds binary data, which can't be text.",
             where=where,

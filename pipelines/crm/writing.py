@@ -42,13 +42,6 @@ def failed(error: TransientError) -> Written:
     return Written("failed", NO_ANSWER, error.what, REMEDIES[NO_ANSWER], can_retry=True)
 
 
-def _moved(edit: Edit, wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """The columns that hold neither what was expected nor what is wanted."""
-    return sorted(
-        name for name, value in edit.expected.items() if found.get(name, "") not in (value, wanted.get(name, value))
-    )
-
-
 class EditingWriter(Writer):
     """A writer whose edits are: read the columns, send those that differ, read them again."""
 
@@ -60,10 +53,10 @@ class EditingWriter(Writer):
         try:
             found = self.read(edit, tuple(wanted))
             kept = found
-            if moved := _moved(edit, wanted, found):
+            if moved := self._moved(edit, wanted, found):
                 return refused(MOVED, f"Somebody changed {', '.join(moved)} meanwhile.", found)
             for _ in range(self.attempts):
-                difference = {name: value for name, value in wanted.items() if kept.get(name) != value}
+                difference = self._difference(edit, wanted, kept)
                 if not difference:
                     return Written("unchanged" if kept is found else "applied", found=found, kept=kept)
                 answered = self._try_to_write(edit, difference)
@@ -74,13 +67,29 @@ class EditingWriter(Writer):
             return refused(no.code, no.detail)
         except TransientError as error:
             return failed(error)
-        wrong = sorted(name for name, value in wanted.items() if kept.get(name) != value)
+        wrong = sorted(self._difference(edit, wanted, kept))
         if not wrong:
             return Written("applied", found=found, kept=kept)
         if not answered:
-            return failed(TransientError("The CRM gave no usable answer to the change."))
+            return failed(
+                TransientError("no usable answer came to the change.", where="the CRM", do="Try again later.")
+            )
         detail = f"The CRM keeps something else in {', '.join(wrong)}."
         return Written("refused", NOT_KEPT, detail, REMEDIES[NOT_KEPT], found=found, kept=kept)
+
+    def _difference(self, edit: Edit, wanted: Mapping[str, str], kept: Mapping[str, str]) -> Mapping[str, str]:
+        """Those of the wanted values that are not there."""
+        return {
+            name: value for name, value in wanted.items() if not self.is_same(edit, name, kept.get(name, ""), value)
+        }
+
+    def _moved(self, edit: Edit, wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+        """The columns that hold neither what is wanted nor what was expected, which has no blanks around it."""
+        return sorted(
+            name
+            for name in self._difference(edit, wanted, found)
+            if name in edit.expected and found.get(name, "").strip() != edit.expected[name].strip()
+        )
 
     def _try_to_write(self, edit: Edit, values: Mapping[str, str]) -> bool:
         """Send the values; False when the answer was lost."""
@@ -92,7 +101,11 @@ class EditingWriter(Writer):
 
     @abstractmethod
     def prepared(self, edit: Edit) -> Mapping[str, str]:
-        """The values as the CRM would hold them; `ConfigError` for what can never be written."""
+        """The values as they are sent; `ConfigError` for what can never be written."""
+
+    def is_same(self, edit: Edit, column: str, stored: str, wanted: str) -> bool:
+        """Whether the column holds what is wanted, though the CRM may write it in another way."""
+        return stored == wanted
 
     @abstractmethod
     def read(self, edit: Edit, columns: tuple[str, ...]) -> Mapping[str, str]:

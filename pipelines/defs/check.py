@@ -18,7 +18,8 @@ from pipelines.config.expressions import check_expressions
 from pipelines.defs import names
 from pipelines.defs.results import table_metadata, told
 from pipelines.ledger import learning, load
-from pipelines.quality import catalogue, checking, docs, suites
+from pipelines.quality import catalogue, checking, suites
+from pipelines.reports import quality as pages
 from pipelines.warehouse import Warehouse
 
 ADDRESS_COLUMNS = {
@@ -166,9 +167,9 @@ def _suite_result(
     specs: Mapping[str, dg.AssetCheckSpec],
 ) -> dg.MaterializeResult:
     """What the UI shows of suites: each expectation as a check, and where the page of all of them lies."""
-    path = docs.path_of(home, sync.sync, page)
+    path = pages.path_of(home, sync.sync, page)
     with told():
-        docs.write(path, sync.sync, judged)
+        pages.write(path, sync.sync, judged)
         with Warehouse(home).open() as database:
             metadata = table_metadata(database, "quality", "expectations", EXPECTATION_COLUMNS)
     judgements = [one for suite in judged for one in suite.judgements]

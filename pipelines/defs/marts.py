@@ -9,7 +9,8 @@ from pipelines import progress
 from pipelines.config import Home
 from pipelines.defs import names
 from pipelines.defs.results import told
-from pipelines.publishing import PUBLISHED, publish
+from pipelines.dictionary import PUBLISHED
+from pipelines.publishing import publish
 from pipelines.warehouse import Warehouse
 
 

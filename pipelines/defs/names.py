@@ -23,6 +23,7 @@ SOURCES: dict[tuple[str, str], tuple[Stage, str]] = {
     ("extract", "merge_fields"): ("extract", "members"),
     ("extract", "groups"): ("extract", "members"),
     ("extract", "objections"): ("extract", "members"),
+    ("extract", "rejected"): ("check", "extract_suite"),
     ("quality", "addresses"): ("check", "addresses"),
     ("quality", "bad_emails"): ("plan", "frozen"),
     ("quality", "history"): ("plan", "frozen"),

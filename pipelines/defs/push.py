@@ -1,7 +1,7 @@
 """Stage 6, push: that plan is sent.
 
 Belongs here: the asset, its configuration and its check. Does not: sending (sync/push.py), where the gate is as well:
-a check guards only inside its own run (style finding 1).
+a check guards only inside its own run.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ from pipelines.config import Home, SyncConfig
 from pipelines.defs import names
 from pipelines.defs.results import counts_table, table_metadata, told
 from pipelines.defs.stopping import stoppable
+from pipelines.errors import Interrupted, ProviderError
 from pipelines.providers.loading import connected
 from pipelines.sync.push import Push, Request
 from pipelines.sync.sending import Result
@@ -52,8 +53,15 @@ def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         warehouse = Warehouse(home)
         request = Request(config.plan_id, tuple(config.accept), config.by, config.limit, config.only)
         with told(), connected(home, sync.to.connection) as provider:
-            with stoppable():
-                result = Push(home, sync, provider, warehouse, context.run.run_id, request).run()
+            push = Push(home, sync, provider, warehouse, context.run.run_id, request)
+            try:
+                with stoppable():
+                    result = push.run()
+            except (ProviderError, Interrupted):
+                if push.result and push.result.outcomes:
+                    observed = _metadata(push.result, state="broken off")
+                    context.log_event(dg.AssetObservation(asset_key=key, metadata=observed))
+                raise
             with warehouse.open() as database:
                 metadata = table_metadata(database, "ledger", "pushes")
         return dg.MaterializeResult(
@@ -72,12 +80,12 @@ def push_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     return pushes
 
 
-def _metadata(result: Result) -> dict[str, Any]:
+def _metadata(result: Result, state: str = "done") -> dict[str, Any]:
     outcomes = [{"op": op, "outcome": outcome, "count": count} for (op, outcome), count in result.by_op.items()]
     refusals = [{"code": code, "count": count} for code, count in result.refusals.items()]
     return {
         "plan": result.plan.plan_id,
-        "state": "waiting for somebody to accept the first plan" if result.is_waiting else "done",
+        "state": "waiting for somebody to accept the first plan" if result.is_waiting else state,
         "outcomes": counts_table(outcomes, ("op", "outcome", "count")),
         "refusals": counts_table(refusals, ("code", "count")),
         "calls": result.calls,

@@ -22,13 +22,12 @@ LINES: tuple[names.Line, ...] = ("audiences", "members", "stats")
 def run_lock(home: Home, sync: str) -> dg.ResourceDefinition:
     """A resource that a run holds from its first step to its last; a second run of the sync is refused at once.
 
-    The lock is a file that dies with the process: a killed run leaves a Dagster pool slot taken for ever (style
-    finding 21).
+    The lock is a file that dies with the process, where a killed run leaves a slot of a Dagster pool taken for ever.
     """
 
     @dg.resource(description=f"Lets one run of {sync} in at a time.")
     def lock(context: dg.InitResourceContext) -> Iterator[None]:
-        with locks.held(home.locks / f"run-{sync}", wait=0, busy=f"Another run of {sync} is going on."):
+        with locks.run_of(home.locks, sync):
             _tag(context)
             yield
 

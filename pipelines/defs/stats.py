@@ -4,6 +4,7 @@ Belongs here: these assets. Does not: pulling (stats/pulling.py).
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import dagster as dg
 
@@ -42,9 +43,10 @@ def campaigns_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
         progress.stage(sync.sync, "stats")
         warehouse = Warehouse(home)
         with told(), connected(home, sync.to.connection) as provider:
-            pull_campaigns(home, warehouse, provider, sync, _audience_id(home, sync))
+            read = pull_campaigns(home, warehouse, provider, sync, _audience_id(home, sync))
             with warehouse.open() as database:
-                return dg.MaterializeResult(metadata=table_metadata(database, "stats", "campaigns"))
+                metadata = table_metadata(database, "stats", "campaigns")
+        return dg.MaterializeResult(metadata={**metadata, "campaigns read": read})
 
     return campaigns
 
@@ -71,12 +73,16 @@ def details_asset(home: Home, sync: SyncConfig) -> dg.AssetsDefinition:
     def details() -> Iterator[dg.MaterializeResult]:
         warehouse = Warehouse(home)
         with told(), connected(home, sync.to.connection) as provider:
-            pull_details(home, warehouse, provider, sync, _audience_id(home, sync))
+            pulled = asdict(pull_details(home, warehouse, provider, sync, _audience_id(home, sync)))
         with told(), warehouse.open() as database:
             for table in DETAILS:
+                read = {
+                    "campaigns read": pulled["campaigns"],
+                    **({"rows read": pulled[table]} if table in pulled else {}),
+                }
                 yield dg.MaterializeResult(
                     asset_key=names.sync_key(sync.sync, "stats", table),
-                    metadata=table_metadata(database, "stats", table),
+                    metadata={**table_metadata(database, "stats", table), **read},
                 )
 
     return details
@@ -86,7 +92,8 @@ def _audience_id(home: Home, sync: SyncConfig) -> str:
     pinned = pins.pinned(home.ledger, sync.sync)
     if pinned is None:
         raise ConfigError(
-            f"{sync.sync} was never planned, so its audience is not known yet.",
+            "it was never planned, so its audience is not known yet.",
+            where=sync.sync,
             do=f"Plan it first: enlist plan {sync.sync}",
         )
     return pinned["audience_id"]

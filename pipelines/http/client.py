@@ -22,15 +22,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from pipelines.config.values import is_loopback
 from pipelines.errors import PermanentError, TransientError
 from pipelines.http.slots import Pace, Slots
+
+if TYPE_CHECKING:
+    from pipelines.config.connections import HttpSettings
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,6 @@ BACKOFF_BASE_SECONDS = 1.0
 BACKOFF_CAP_SECONDS = 60.0
 PASSING_STATUSES = frozenset({408, 429})
 NO_URL = (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # A path segment that is an address, or the MD5 of one, is personal data.
 _PERSONAL = re.compile(r"[^/]*(?:@|%40)[^/]*|[0-9a-fA-F]{32,}")
@@ -72,11 +75,16 @@ class Patience:
     """
 
     connect_timeout: float = 10.0
-    read_timeout: float = 150.0
+    read_timeout: float = 130.0
     max_attempts: int = 6
     least_pause: float = 0.0
     wait: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+
+    @classmethod
+    def of(cls, connection: "HttpSettings", *, least_pause: float = 0.0) -> "Patience":
+        """The patience that a connection's settings ask for."""
+        return cls(connection.connect_timeout, connection.read_timeout, connection.max_attempts, least_pause)
 
 
 class Bearer(AuthBase):
@@ -165,7 +173,8 @@ class Http:
                     raise self._given_up(subject, failure, most) from None
                 pause = self._pause(attempt, failure)
                 log.warning(
-                    "%s: %s got %s; attempt %d follows in %.1f s", self.service, subject, failure, attempt + 1, pause
+                    "%s gave no usable answer to %s (%s): attempt %d of %d follows in %.1f s.",
+                    *(self.service, subject, failure.reason, attempt + 1, most, pause),
                 )
                 self._patience.wait(pause)
         raise AssertionError("max_attempts is at least 1")
@@ -261,7 +270,7 @@ def _session(root: str, auth: AuthBase | None, pool_size: int) -> requests.Sessi
     session.auth = auth
     # Cookies would be the only state that threads share; no service needs them.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    if urlsplit(root).hostname in LOOPBACK:
+    if is_loopback(root):
         session.trust_env = False  # a proxy can't reach our loopback
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
     session.mount("https://", adapter)

@@ -6,6 +6,7 @@ crm_journal.py  the same for what goes to a CRM
 consent.py   opt-outs, bounces and complaints that audiences show
 blocks.py    blocks and releases by hand
 reactions.py complaints and soft bounces that campaigns show
+reach.py     noes that reach further since the sync says so
 objections.py what the CRM itself holds against mailing
 learning.py  what of all that is written down when
 objectors.py which CRM records had an address when it said no
@@ -14,5 +15,5 @@ claims.py    which home of this machine an audience belongs to
 lines.py     the lines of files as a table, damaged ones refused
 load.py      files to tables, idempotently; the warehouse may be deleted at any time
 
-Does not belong here: deciding whom to mail (dbt's plan models), sending (sync/push.py).
+Does not belong here: deciding whom to mail (dbt's plan models), sending (sync/sending.py).
 """

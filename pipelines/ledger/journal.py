@@ -1,7 +1,7 @@
 """The journal of a push: a line before each change is sent, and a line with what became of it.
 
-Belongs here: the lines of one run's file. Does not: sending (sync/push.py), reading them back (load.py), what goes to
-the CRM (crm_journal.py).
+Belongs here: the lines of one run's file. Does not: sending (sync/sending.py), reading them back (load.py), what goes
+to the CRM (crm_journal.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

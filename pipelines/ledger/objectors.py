@@ -29,20 +29,25 @@ with objections as (
     from ledger.suppressions where released_at is null and reason <> 'bounced'
 )
 """
+# The last one sent to before the no; and where it is not known whether that arrived, also the one before it.
 SENT_TO = f"""
 {OBJECTIONS}
-select objections.email_key, objections.since, pushes.entity, pushes.contact_key,
+select distinct objections.email_key, objections.since, pushes.entity, pushes.contact_key,
 from objections
 anti join ledger.objectors as known using (email_key, since)
 inner join ledger.pushes as pushes on objections.email_key = pushes.email_key
 where not objections.is_in_crm and pushes.outcome not in ('refused', 'left') and pushes.contact_key is not null
-qualify row_number() over (
+window nearest as (
     partition by objections.email_key, objections.since, pushes.sync
     order by
         pushes.happened_at >= objections.since,
         abs(date_diff('second', pushes.happened_at, objections.since)),
         pushes.seq desc
-) = 1
+)
+qualify row_number() over nearest = 1 or (
+    pushes.happened_at < objections.since
+    and count_if(pushes.outcome = 'applied') over (nearest rows between unbounded preceding and 1 preceding) = 0
+)
 """
 HAVING = f"""
 {OBJECTIONS},

@@ -1,6 +1,6 @@
 """Pins: the account and audience that a sync's name or id was resolved to, for good.
 
-Belongs here: remembering and comparing. Does not: asking the provider (defs/extract.py does).
+Belongs here: remembering and comparing. Does not: asking the provider (sync/audience.py does).
 A renamed audience keeps its pin; another audience or account under the old name stops the sync.
 """
 

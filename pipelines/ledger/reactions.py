@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pipelines.config import SyncConfig
-from pipelines.ledger import consent
+from pipelines.ledger import consent, reach
 from pipelines.warehouse import rows
 
 NEWS = """
@@ -71,41 +71,71 @@ streaks as (
     having count(*) >= settings.soft_bounces
 ),
 told as (
-    select * from acts
-    union all by name
-    select * from streaks
+    select acts.*, managed.entity, {scope} as scope
+    from (select * from acts union all by name select * from streaks) as acts
+    cross join settings
+    left join ledger.members as managed
+        on managed.sync = settings.sync
+        and managed.audience_id = settings.audience_id
+        and managed.email_key = acts.email_key
+    where acts.email_key is not null
+),
+-- What reaches this audience. What it said itself is known however far it reaches (reach.py); a no from elsewhere says
+-- this one too where it reaches as far. A hard bounce is no streak: syncs may heed the one and not the other.
+known as (
+    select
+        suppressions.email_key,
+        suppressions.reason,
+        suppressions.source = '{soft}' as is_streak,
+        max(case
+            when suppressions.connection is distinct from settings.connection then {home}
+            when suppressions.audience_id is distinct from settings.audience_id then {known_rank}
+            else {home}
+        end) filter (suppressions.released_at is null) as reach,
+        max(suppressions.released_at) as released_at,
+    from ledger.suppressions as suppressions
+    cross join settings
+    where suppressions.source <> 'crm' and (
+        suppressions.scope = 'home'
+        or (suppressions.connection = settings.connection and suppressions.scope = 'account')
+        or (suppressions.connection = settings.connection and suppressions.audience_id = settings.audience_id)
+    )
+    group by all
 )
 select
     told.email_key,
     settings.connection,
     settings.audience_id,
-    managed.entity,
+    told.entity,
     settings.sync,
-    {scope} as scope,
-    case told.reason when 'complained' then 'complaint' when 'bounced' then 'bounce' else 'opt_out' end as event,
+    told.scope,
+    {event} as event,
     told.reason,
     told.source,
     told.happened_at,
     told.note,
 from told
 cross join settings
-left join ledger.members as managed
-    on managed.sync = settings.sync
-    and managed.audience_id = settings.audience_id
-    and managed.email_key = told.email_key
-where told.email_key is not null
-and not exists (
-    from ledger.suppressions as known
-    where known.email_key = told.email_key
-    and known.connection = settings.connection
-    and known.reason = told.reason
-    and known.source <> 'crm'
-    and (known.released_at is null or told.happened_at <= known.released_at)
-)
+left join known
+    on told.email_key = known.email_key
+    and told.reason = known.reason
+    and (told.source = '{soft}') = known.is_streak
+where not coalesce(known.reach >= {rank}, false) and not coalesce(told.happened_at <= known.released_at, false)
 """
 SOFT = "soft_bounces"
 
 
 def news(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[dict[str, Any]]:
     """What the sync's campaigns tell and the ledger does not hold: events ready for `consent.record`."""
-    return rows(connection, NEWS.format(sync=sync.sync, soft=SOFT, scope=consent.scope_of(sync)))
+    return rows(
+        connection,
+        NEWS.format(
+            sync=sync.sync,
+            soft=SOFT,
+            scope=consent.scope_of(sync),
+            event=consent.EVENT.format(reason="told.reason"),
+            home=reach.RANK.format(scope="'home'"),
+            rank=reach.RANK.format(scope="told.scope"),
+            known_rank=reach.RANK.format(scope="suppressions.scope"),
+        ),
+    )

@@ -109,7 +109,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of a frozen plan, as section 6 of the design names its columns.
+    """One row of a frozen plan; what `before` and `after` hold depends on `op`.
 
     add          before None, or {"status": "archived" | "unsubscribed"} for somebody who returns;
                  after {"status": "subscribed" | "pending", "fields": {NAME: text}}

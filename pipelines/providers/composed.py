@@ -1,7 +1,7 @@
 """A `Provider` put together from parts: one reads, one writes, one reads statistics.
 
 Belongs here: handing each method to the part that does it. Does not: anything that one provider does in its own way
-(its provider.py), the interface itself (base.py).
+(such as mailup/provider.py), the interface itself (base.py).
 """
 
 from abc import ABC

@@ -1,6 +1,7 @@
 """Many rows over many calls: in chunks, halved where one row spoils a call, side by side, ended when nothing answers.
 
-Belongs here: keeping what was answered when a later call fails. Does not: bodies and outcomes (writing.py).
+Belongs here: keeping what was answered when a later call fails. Does not: bodies and outcomes (such as
+mailup/writing.py).
 """
 
 import threading
@@ -80,7 +81,8 @@ def side_by_side(
 def raise_if_nothing_answered(results: Iterable[object]) -> None:
     """Raise the first failure when all results are failures: then the call as such is in trouble, not its rows.
 
-    Where some rows were answered, their outcomes must not be lost; the next batch will raise.
+    Where some rows were answered, their outcomes must not be lost: the others have failed, which the push says when it
+    is done.
     """
     first: ProviderError | None = None
     for result in results:

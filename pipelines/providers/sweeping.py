@@ -1,7 +1,7 @@
 """Reading a collection whole while it moves: sweep over all its pages, and sweep again for what was missed.
 
 Belongs here: when a sweep was enough, and what of it is new. Does not: pages and how neighbours overlap, which each
-provider numbers its own way (its paging.py).
+provider numbers its own way (such as mailup/paging.py).
 """
 
 from abc import ABC, abstractmethod
@@ -45,7 +45,8 @@ def read_whole(sweep: Callable[[], Sweep], identity: Identity, *, strict: bool, 
             return
     if strict:
         raise TransientError(
-            f"{what} changed so fast that not all could be read.",
+            "the list changed so fast that not all could be read.",
+            where=what,
             do="Try again at a quieter moment; nothing was changed.",
         )
 

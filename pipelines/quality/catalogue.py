@@ -1,7 +1,7 @@
 """The three suites of a sync as code: its CRM extract, the members it wants, its audience.
 
 Belongs here: which limits a sync has and where their bounds come from: its file, or what was usual in the last runs.
-Does not: measuring (measures.py), judging (suites.py), what the models keep (dbt's tests) or the plan (safety.py).
+Does not: measuring (measures.py), judging (suites.py), what the models keep (dbt's tests) or the plan (sync/safety.py).
 A limit's name is also the name of a Dagster check: it never depends on what was measured.
 """
 

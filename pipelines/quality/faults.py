@@ -1,7 +1,7 @@
 """Why the strict library refuses an address: a stable code, a sentence a clerk understands, a likely correction.
 
 Belongs here: the rules for refused addresses, in the order they are tried. Does not: deciding whether an address is
-refused (syntax.py), warnings about valid ones (typos.py).
+refused (syntax.py), warnings about valid ones (doubts.py).
 
 A rule's `look` gets the cleaned text and answers None (not this fault) or a candidate for a correction, "" if it
 has none. A candidate becomes a suggestion only if the library accepts it, if need be after further rules.

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import duckdb
 
+from pipelines.blanks import BLANKS, ZERO_WIDTH
 from pipelines.config import SyncConfig
 from pipelines.quality import syntax
 
@@ -79,7 +80,7 @@ case
     else 'invisible_characters'
 end
 """
-SIGNS = {"blanks": syntax.BLANKS, "zero_width": syntax.ZERO_WIDTH, "outer": syntax.OUTER}
+SIGNS = {"blanks": BLANKS, "zero_width": ZERO_WIDTH, "outer": syntax.OUTER}
 ADDRESSES = f"""
 insert into quality.history by name
 select

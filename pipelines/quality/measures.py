@@ -11,6 +11,7 @@ from datetime import datetime
 
 import duckdb
 
+from pipelines.blanks import sql_trimmed
 from pipelines.config import Home, SyncConfig
 from pipelines.landing import sql_name, sql_text
 from pipelines.warehouse import rows
@@ -161,7 +162,7 @@ def keep(connection: duckdb.DuckDBPyConnection, sync: str, metrics: Mapping[str,
 
 
 def _key(column: str) -> str:
-    return f"nullif(trim({sql_name(column)}::varchar), '')"
+    return f"nullif({sql_trimmed(f'{sql_name(column)}::varchar')}, '')"
 
 
 def _path(name: str) -> str:

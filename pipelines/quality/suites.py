@@ -1,14 +1,14 @@
 """Suites of expectations, judged by Great Expectations.
 
-Belongs here: limits, judging a row of metrics, the metrics of an extract. Does not: addresses one by one
-(addresses.py), which limits a sync has (catalogue.py), where figures come from (measures.py), Dagster's checks (defs/).
+Belongs here: limits, judging a row of metrics. Does not: addresses one by one (addresses.py), which limits a sync has
+(catalogue.py), where figures come from (measures.py), Dagster's checks (defs/).
 
 DuckDB computes the metrics and GX judges them as a frame of one row: memory stays flat at any number of people, and
-no person's value ever reaches GX or what it prints (style finding 13).
+no person's value ever reaches GX or what it prints.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,11 +92,6 @@ def judge(suite: Suite, metrics: Mapping[str, float | None]) -> Judged:
         observed = judgements[-1].observed
         result.result["observed_value"] = "not measured" if observed is None else shown(limit, observed)
     return Judged(suite, tuple(judgements), tuple(results))
-
-
-def judge_metrics(metrics: Mapping[str, float | None], limits: Sequence[Limit]) -> list[Judgement]:
-    """One judgement per limit, in their order."""
-    return list(judge(Suite("metrics", "", "", tuple(limits)), metrics).judgements)
 
 
 def allowed(limit: Limit) -> str:

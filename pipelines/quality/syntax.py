@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
+from pipelines.blanks import BLANKS, ZERO_WIDTH
+
 MAX_LENGTH = 254
-BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
-ZERO_WIDTH = "\u200b\u2060\ufeff\u00ad"  # zero width space, word joiner, byte order mark, soft hyphen
 _DIRECTIONS = "\u061c\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 OUTER = BLANKS + ZERO_WIDTH + _DIRECTIONS + "\x00"
 _WITHOUT_ZERO_WIDTH = dict.fromkeys(map(ord, ZERO_WIDTH))

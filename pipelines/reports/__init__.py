@@ -8,6 +8,8 @@ formulas.py   text that a spreadsheet would take for a formula
 charts.py     numbers to pictures, SVG or PNG
 plots.py      pictures of the marts for the Dagster UI
 page.py       figures to one HTML file that needs no network
+chapters.py   what its chapters say; parts.py: the tables and pictures that they are made of
+quality.py    what Great Expectations found, as one such file
 making.py     both files of a sync, into the home's reports/
 worklist.py   what a person enters in a CRM that can't be written to, each row handed out once
 

@@ -19,7 +19,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield draft
         draft.replace(path)
     except OSError as error:
-        raise ConfigError(f"it can't be written ({error.strerror or error}).", where=str(path)) from error
+        do = "Make room on the disk, or name a place where you may write."
+        raise ConfigError(f"it can't be written ({error.strerror or error}).", where=str(path), do=do) from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -75,7 +75,8 @@ def _folder(home: Home) -> Iterator[Path]:
         home.reports.mkdir(parents=True, exist_ok=True)
         made = tempfile.TemporaryDirectory(prefix=".rows-", dir=home.reports)
     except OSError as error:
-        raise ConfigError(f"it can't be written ({error.strerror}).", where=str(home.reports)) from error
+        do = "Make room on the disk, or mend the rights of the folder."
+        raise ConfigError(f"it can't be written ({error.strerror}).", where=str(home.reports), do=do) from error
     before = tempfile.tempdir
     with made as name:
         tempfile.tempdir = name  # openpyxl puts its sheets aside there: not where other users' files are

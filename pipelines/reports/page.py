@@ -1,61 +1,20 @@
-"""Figures to one HTML file: plan and pushes, addresses, consent, growth, campaigns, and how to read the numbers.
+"""The page: figures to one HTML file.
 
-Belongs here: the page's sections and their sentences. Does not: counting (figures.py), drawing (charts.py), mark-up
-(page.html).
+Belongs here: putting it together, and its numbers on top. Does not: its chapters (chapters.py), counting (figures.py),
+mark-up (page.html).
 
 The file holds counts only, needs no network and forbids itself any. Every chart has its numbers in a table below it.
 """
 
-import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipelines.reports import charts, words
-from pipelines.reports.figures import Figures, Rows, is_repair
+from pipelines.reports import words
+from pipelines.reports.chapters import chapters
+from pipelines.reports.figures import Figures
 from pipelines.reports.files import replacing
-
-MOST_RULES = 6
-MOST_BARS = 12
-MOST_OPEN_ROWS = 15  # longer tables are folded
-EMPTY = "-"
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A picture as a data: URI, with the sentence that stands in for it."""
-
-    uri: str
-    alternative: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows as they are shown; columns that hold numbers stand right. `has_total`: the last row adds the others up."""
-
-    caption: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    numbers: Sequence[bool]
-    is_folded: bool = False
-    has_total: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A chapter of the page. `reading` tells how to read its numbers (I12)."""
-
-    key: str
-    title: str
-    lead: str
-    reading: Sequence[str]
-    charts: Sequence[Chart] = ()
-    tables: Sequence[Table] = ()
+from pipelines.reports.parts import shown
 
 
 def write(path: Path, figures: Figures) -> None:
@@ -74,16 +33,14 @@ def rendered(figures: Figures) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    sections = (_plan(figures), _holds(figures), _addresses(figures), _consent(figures))
-    more = (_audience(figures), _campaigns(figures))
     template = environment.get_template("page.html")
     return template.render(
         figures=figures,
         state=words.state(figures.plan),
-        made_at=_shown(figures.made_at),
-        planned_at=_shown(figures.plan.created_at),
+        made_at=shown(figures.made_at),
+        planned_at=shown(figures.plan.created_at),
         tiles=_tiles(figures),
-        sections=[*sections, *more],
+        sections=chapters(figures),
     )
 
 
@@ -96,303 +53,3 @@ def _tiles(figures: Figures) -> list[tuple[str, str, str]]:
         (f"{figures.held:,}", "held back", f"{figures.unblocked:,} free again since the last push"),
         (f"{figures.bad:,}", "addresses wrong or missing", share),
     ]
-
-
-def _plan(figures: Figures) -> Section:
-    names = ("planned", "applied", "refused", "failed", "left_count", "not_sent")
-    rows = [[row["op"], words.spoken(row["reason"]), *(row[name] for name in names)] for row in figures.sending]
-    if rows:
-        rows.append(["all", "", *(figures.total(name) for name in names)])
-    headings = ("Op", "Reason", "In the plan", "Applied", "Refused", "No answer", "Left out", "Not sent")
-    runs = list(reversed(figures.runs))
-    told = {"applied": "applied", "refused": "refused", "no answer": "failed", "left out": "left_count"}
-    series = {name: [int(run[column]) for run in runs] for name, column in told.items()}
-    run_headings = ("Run (UTC)", "In the plan", "Applied", "Refused", "No answer", "Left out", "Calls", "Seconds")
-    columns = ("started_at", "planned", "applied", "refused", "failed", "left_count", "calls")
-    pushed = _table(
-        "Pushes, the latest first",
-        run_headings,
-        [[run[name] for name in columns] + [_seconds(run)] for run in figures.runs],
-        is_folded=True,
-    )
-    return Section(
-        "plan",
-        "Planned and pushed",
-        f"The newest plan has {_count(figures.plan.size, 'change')}. {words.state(figures.plan)}",
-        (
-            "In the plan is exactly what a push may send; it never adds a change. One member can need several changes, "
-            "for example an add and a tag.",
-            "Refused: the provider said no for good; the workbook has its words and what to do. No answer: nobody "
-            "knows yet, the next run looks. Left out: it did not hold any more when it was its turn.",
-        ),
-        (_bars("Changes by push", [f"{run['started_at']:%d %b %H:%M}" for run in runs], series),) if runs else (),
-        (_table("The newest plan, by op and reason", headings, rows, has_total=True), pushed),
-    )
-
-
-def _holds(figures: Figures) -> Section:
-    rows = [
-        [words.spoken(row["reason"]), row["records"], row["since"].date(), *words.hold(row["reason"])]
-        for row in figures.holds
-    ]
-    freed = [
-        [words.spoken(row["reason"]), words.RELEASED.get(row["became"], row["became"]), row["records"]]
-        for row in figures.released
-    ]
-    return Section(
-        "holds",
-        "Held back",
-        f"{_count(figures.held, 'record')} would get mail but for a reason.",
-        (
-            "A hold is a record that the CRM wants mailed and that is kept back. A record with two reasons counts for "
-            "each of them. The workbook names the records and their owners.",
-            "Free again counts what was held at the last push and is no longer, for example because somebody mended "
-            "the address.",
-        ),
-        (),
-        (
-            _table("Held back now, by reason", ("Reason", "Records", "Oldest", "What it means", "What to do"), rows),
-            _table("No longer held since the last push", ("Was held for", "What became of it", "Records"), freed),
-        ),
-    )
-
-
-def _addresses(figures: Figures) -> Section:
-    days = sorted({row["day"] for row in figures.history})
-    found: dict[str, dict[date, int]] = defaultdict(dict)
-    asked: dict[date, int] = defaultdict(int)
-    repaired: dict[date, int] = defaultdict(int)
-    for row in figures.history:
-        asked[row["day"]] += int(row["records"])
-        if row["verdict"] != "ok":
-            found[words.spoken(row["rule"])][row["day"]] = int(row["records"])
-        elif is_repair(row):
-            repaired[row["day"]] += int(row["records"])
-    latest = days[-1] if days else None
-    rules = sorted(found, key=lambda rule: (-found[rule].get(latest, 0), -sum(found[rule].values()), rule))  # type: ignore[arg-type]
-    series = {rule: [found[rule].get(day, 0) for day in days] for rule in rules[:MOST_RULES]}
-    if rules[MOST_RULES:]:
-        series["other rules"] = [sum(found[rule].get(day, 0) for rule in rules[MOST_RULES:]) for day in days]
-    history = [
-        [
-            day,
-            asked[day],
-            repaired[day],
-            sum(counts.get(day, 0) for counts in found.values()),
-            *(series[name][place] for name in series),
-        ]
-        for place, day in reversed(list(enumerate(days)))
-    ]
-    now = [
-        [words.spoken(row["rule"]), row["detail"], words.VERDICTS.get(row["verdict"], row["verdict"]), row["records"]]
-        for row in figures.rules
-    ]
-    repairs = [[words.spoken(row["rule"]), row["detail"], row["records"]] for row in figures.repairs]
-    return Section(
-        "addresses",
-        "Addresses",
-        f"{_count(figures.bad, 'record')} can't be mailed because the address is wrong or missing. "
-        f"{_count(figures.repaired, 'address', 'addresses')} could be repaired without asking.",
-        (
-            "Every address is judged before anything is sent, by its form only: a right form is no promise that "
-            "somebody reads it. Look at it means that it is mailed all the same.",
-            "Repaired without asking is only what can't be wrong: blanks around an address, signs that nobody sees. "
-            "The CRM stays as it is.",
-            "Of each day the last plan counts, of the records that the CRM wants mailed.",
-        ),
-        (_bars("Wrong, missing and doubtful addresses by rule", [f"{day:%d %b}" for day in days], series),)
-        if series
-        else (),
-        (
-            _table("Now, by rule", ("Rule", "What is wrong", "Verdict", "Records"), now),
-            _table("Repaired without asking, in the last plan", ("Rule", "What was done", "Records"), repairs),
-            _table(
-                "By day, the latest first",
-                ("Day", "Records", "Repaired", "With a finding", *series),
-                history,
-                is_folded=True,
-            ),
-        ),
-    )
-
-
-def _consent(figures: Figures) -> Section:
-    months = _months([row["month"] for row in figures.opt_outs])
-    totals: dict[str, int] = defaultdict(int)
-    counts: dict[tuple[str, date], int] = {}
-    for row in figures.opt_outs:
-        totals[row["reason"]] += int(row["opt_outs"])
-        counts[row["reason"], row["month"]] = int(row["opt_outs"])
-    reasons = sorted(totals, key=lambda reason: (-totals[reason], reason))
-    series = {words.spoken(name): [counts.get((name, month), 0) for month in months] for name in reasons[:MOST_RULES]}
-    if reasons[MOST_RULES:]:
-        rest = reasons[MOST_RULES:]
-        series["other reasons"] = [sum(counts.get((name, month), 0) for name in rest) for month in months]
-    rows = [
-        [f"{month:%Y-%m}", sum(series[name][place] for name in series), *(series[name][place] for name in series)]
-        for place, month in reversed(list(enumerate(months)))
-    ]
-    return Section(
-        "consent",
-        "Opt-outs",
-        f"{_count(sum(totals.values()), 'opt-out')} in the last 24 months that the ledger knows of this audience.",
-        (
-            "The ledger hears of an opt-out when the audience or its campaigns are read, so the last day may still "
-            "grow. What several readings told of one opt-out counts once.",
-            "Reasons are those that the provider offers. What people wrote themselves is not repeated here, unless at "
-            "least five wrote the same.",
-        ),
-        (_bars("Opt-outs by month and reason", [f"{month:%b %Y}" for month in months], series),) if series else (),
-        (_table("By month, the latest first", ("Month", "Opt-outs", *series), rows),),
-    )
-
-
-def _audience(figures: Figures) -> Section:
-    months = list(reversed(figures.growth))
-    labels = [f"{row['month']:%b %Y}" for row in months]
-    moved = {"joined": [int(row["joined"]) for row in months], "left": [-int(row["left_count"]) for row in months]}
-    headings = ("Month", "Members at its start", "Joined", "Left", "Members at its end", "Churn")
-    columns = ("members_at_start", "joined", "left_count", "members_at_end", "churn_rate")
-    rows = [[f"{row['month']:%Y-%m}", *(row[name] for name in columns)] for row in figures.growth]
-    names = ("subscribed", "unsubscribed", "bounced", "pending", "archived", "managed")
-    now = [[name, figures.statuses.get(f"{name}_count")] for name in names] if figures.statuses else []
-    drawn: tuple[Chart, ...] = ()
-    if months:
-        members = [int(row["members_at_end"]) for row in months]
-        drawn = (
-            Chart(
-                charts.line(labels, "members", members),
-                _told("Line chart of members by month", labels, {"members": members}),
-            ),
-            _bars("People who joined and left by month", labels, moved),
-        )
-    lead = f"{int(figures.growth[0]['members_at_end']):,} people can get mailings." if months else _not_yet("growth")
-    return Section(
-        "audience",
-        "The audience",
-        lead,
-        (
-            "Everybody in the audience counts here, also people who are not ours. Left is whoever unsubscribed, "
-            "bounced, was archived or is gone. Managed are those whom a sync keeps.",
-            "Churn is left over members at the start of the month. A month that began with nobody has none.",
-        ),
-        drawn,
-        (
-            _table("Members now, by status", ("Status", "People"), now),
-            _table("By month, the latest first", headings, rows),
-        ),
-    )
-
-
-def _campaigns(figures: Figures) -> Section:
-    headings = (
-        *("Campaign", "Sent (UTC)", "Recipients", "Blocked", "Delivered", "Bounces", "Opened by people", "Clicked"),
-        *("Opt-outs", "Complaints", "Open rate", "by people", "Click rate", "Opt-out rate"),
-    )
-    columns = (
-        *("name", "sent_at", "sent_count", "blocked_count", "delivered_count", "bounces", "unique_human_opens"),
-        *("unique_clicks", "opt_outs", "complaints", "open_rate", "human_open_rate", "click_rate", "opt_out_rate"),
-    )
-    rows = [[row[name] for name in columns] for row in figures.campaigns]
-    shown = figures.campaigns[:MOST_BARS]
-    names = [f"{row['sent_at']:%d %b} {row['name']}" if row["sent_at"] else str(row["name"]) for row in shown]
-    series = {
-        "opened by people": [float(row["human_open_rate"] or 0) for row in shown],
-        "clicked": [float(row["click_rate"] or 0) for row in shown],
-    }
-    picture = (
-        (Chart(charts.shares(names, series), _told("Bar chart of open and click rates by campaign", names, series)),)
-        if shown
-        else ()
-    )
-    lead = f"The last {_count(len(rows), 'campaign')} to this audience." if rows else _not_yet("campaign")
-    parked = [row for row in figures.campaigns if row["parked_sent_count"]]
-    if parked:
-        many = _count(sum(row["parked_sent_count"] for row in parked), "mail")
-        lead += (
-            f" {_count(len(parked), 'campaign')} reached people who are parked: {many} to people whom the CRM wants no "
-            "longer. Leave their group out of the next campaign."
-        )
-    return Section(
-        "campaigns",
-        "Campaigns",
-        lead,
-        (
-            "Recipients: mails handed over. Blocked: addresses that our ledger held back, not part of the recipients. "
-            "Delivered: recipients without bounces.",
-            "All rates are over delivered. Opened and clicked count each person once. Some mail programs open every "
-            "mail unseen: opened by people leaves them out. No open is no proof that nobody read; clicks say more.",
-        ),
-        picture,
-        (_table("The latest first", headings, rows),),
-    )
-
-
-def _bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> Chart:
-    return Chart(charts.stacked(labels, series), _told(f"Bar chart: {title.lower()}", labels, series))
-
-
-def _told(title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
-    """The text that stands in for a chart: where it goes from and to, and the last of each series."""
-    last = "; ".join(f"{name} {_number(abs(values[-1]))}" for name, values in series.items())
-    where = f"{labels[0]} to {labels[-1]}" if len(labels) > 1 else labels[0]
-    return f"{title}, {where}. The last one: {last}. All numbers are in the table below."
-
-
-def _number(value: float) -> str:
-    return f"{value:.1%}" if isinstance(value, float) else f"{value:,}"
-
-
-def _months(found: Sequence[date]) -> list[date]:
-    """Every month from the first to the last, also those without an opt-out."""
-    if not found:
-        return []
-    month, months = min(found), []
-    while month <= max(found):
-        months.append(month)
-        month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    return months
-
-
-def _table(
-    caption: str,
-    headings: Sequence[str],
-    rows: Rows | Sequence[Sequence[Any]],
-    *,
-    is_folded: bool = False,
-    has_total: bool = False,
-) -> Table:
-    cells = [list(row) for row in rows]
-    numbers = [
-        any(isinstance(row[place], int | float) for row in cells)
-        and not any(isinstance(row[place], str) for row in cells)
-        for place in range(len(headings))
-    ]
-    return Table(
-        caption,
-        headings,
-        [[_shown(value) for value in row] for row in cells],
-        numbers,
-        is_folded or len(cells) > MOST_OPEN_ROWS,
-        has_total,
-    )
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return EMPTY
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    return _number(value) if isinstance(value, int | float) else str(value)
-
-
-def _seconds(run: Mapping[str, Any]) -> int | None:
-    return None if run["seconds"] is None else math.ceil(run["seconds"])
-
-
-def _count(number: int, noun: str, several: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
-
-
-def _not_yet(what: str) -> str:
-    return f"No {what} is known yet: enlist stats reads it from the provider."

@@ -38,6 +38,10 @@ HOLDS = {
         "The person should leave, but the provider can't take the member out.",
         "Nothing: such a member gets no campaigns.",
     ),
+    "unreadable_records": (
+        "Their record may be one of those that could not be read.",
+        "Mend the export: the sheet Not loaded of the workbook says what is wrong.",
+    ),
     "shared_address": (
         "Somebody with the same address objects in the CRM.",
         "Ask both which address is theirs, and mend the records.",

@@ -72,8 +72,7 @@ def hand_out(
     sync runs.
     """
     path = _path(home, sync, to)
-    busy = f"Another run of {sync.sync} is going on."
-    with locks.held(home.locks / f"run-{sync.sync}", wait=0, busy=busy):
+    with locks.run_of(home.locks, sync.sync):
         with load.opened(home) as connection:
             found, before = _rows(connection, home, sync, plan_id, again=again)
         run_id = uuid.uuid4().hex
@@ -94,11 +93,10 @@ def _rows(
     """The rows to hand out, as plan.write_back_rows has them, and how many were handed out before and are left out."""
     if plan_id is not None:
         plan = plans.get(connection, plan_id)
-        if plan.sync != sync.sync:
-            raise ConfigError(f"it is a plan of {plan.sync}.", where=plan_id)
-        by_hand = [row for row in plans.rows_of(connection, plan_id) if row["way"] == "hand"]
-        left = [row for row in by_hand if row["outcome"] is None or again]
-        return left, len(by_hand) - len(left)
+        plans.raise_unless_of(plan, sync.sync)
+        by_hand = drafting.redraw(connection, home, sync, plan, "hand", again=again)
+        left = [row for row in by_hand if row["state"] == "planned" and not row["is_handed_out"]]
+        return left, sum(row["is_handed_out"] and row["state"] != "there" for row in by_hand)
     drafting.draw(connection, home, sync, "write_back", {}, again=again)
     query = "select count(*) as count from drafted where state = 'handed_out'"
     before = int(str(rows(connection, query)[0]["count"]))

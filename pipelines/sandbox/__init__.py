@@ -16,4 +16,7 @@
 
 Belongs here: imitations, written from the contracts alone. Does not: anything of Enlist's own clients; a simulator
 is never bent to fit a client.
+
+"The contract", and `contracts/NAME.md`, are notes on how each service behaves: what is documented, what was observed,
+what is assumed or open. They are kept beside the repository, in ../shared/contracts; everything runs without them.
 """

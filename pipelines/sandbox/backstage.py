@@ -1,6 +1,6 @@
 """Pages of the sandbox's back stage: JSON in, JSON out, a sentence when something is wrong.
 
-Belongs here: the envelope of such a page. Does not: what a page does (server.py, each simulator's admin.py).
+Belongs here: the envelope of such a page. Does not: what a page does (server.py, watching.py, such as mailup/admin.py).
 """
 
 import json

@@ -151,5 +151,6 @@ def _send(session: requests.Session, base: str, audience_id: str, draft: Draft, 
 def _call(session: requests.Session, method: str, url: str, **arguments: Any) -> Any:
     answer = session.request(method, url, timeout=(5, 60), **arguments)
     if not answer.ok:
-        raise TransientError(f"the sandbox answered {answer.status_code} to the sample campaigns.", where=url)
+        what = f"the sandbox answered {answer.status_code} to the sample campaigns."
+        raise TransientError(what, where=url, do="Stop it, delete sandbox/ in the home, and try again.")
     return answer.json() if answer.content else None

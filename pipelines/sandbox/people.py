@@ -1,7 +1,7 @@
 """What recipients do after a send: bounces, opens by people and by proxies, clicks, opt-outs, complaints.
 
 Belongs here: chance and time, from the seed, the campaign and the address alone, so that the same send always ends
-the same way. Does not: what follows for the member (each simulator's acts.py).
+the same way. Does not: what follows for the member (such as mailup/acts.py).
 """
 
 import hashlib

@@ -16,7 +16,8 @@ import signal
 import socket
 import threading
 from asyncio import Transport
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 import requests
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -44,6 +45,7 @@ from pipelines.sandbox.mailup import admin as mailup_admin
 from pipelines.sandbox.mailup import routes as mailup_routes
 from pipelines.sandbox.mailup.simulator import Mailup
 from pipelines.sandbox.mailup.switches import Switches as MailupSwitches
+from pipelines.sandbox.simulator import Simulator
 from pipelines.sandbox.vtiger import admin as vtiger_admin
 from pipelines.sandbox.vtiger import routes as vtiger_routes
 from pipelines.sandbox.vtiger.simulator import Vtiger
@@ -79,6 +81,20 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A simulator, the pages of its back stage, and the path below which it answers itself."""
+
+    simulator: Simulator[Any, Any]
+    pages: Sequence[Route]
+    mount: Mount
+
+    @property
+    def name(self) -> str:
+        """The first part of its path."""
+        return self.mount.path.strip("/")
 
 
 class Sandbox:
@@ -151,10 +167,8 @@ class Sandbox:
     def reset(self) -> None:
         """Every simulator as if it were new, the clock included."""
         self.clock.reset()
-        self.mailchimp.reset()
-        self.mailup.reset()
-        self.vtiger.reset()
-        self.iteras.reset()
+        for one in self._mounted:
+            one.simulator.reset()
 
     def _open(self) -> None:
         self._socket = listen(self._port)
@@ -164,17 +178,14 @@ class Sandbox:
         except EnlistError:
             self._socket.close()
             raise
-        mailchimp = [*mailchimp_admin.admin_routes(self.mailchimp), mailchimp_routes.mount(self.mailchimp)]
-        mailup = [*mailup_admin.admin_routes(self.mailup), mailup_routes.mount(self.mailup)]
-        vtiger = [*vtiger_admin.admin_routes(self.vtiger), vtiger_routes.mount(self.vtiger)]
-        iteras = [*iteras_admin.admin_routes(self.iteras), iteras_routes.mount(self.iteras)]
-        self._server = server_of(Starlette(routes=[*self._pages(), *mailchimp, *mailup, *vtiger, *iteras]))
+        routes = [route for one in self._mounted for route in (*one.pages, one.mount)]
+        self._server = server_of(Starlette(routes=[*self._pages(), *routes]))
 
     def _open_simulators(self) -> None:
         folder, seed, clock = self._folder, self._seed, self.clock
         with contextlib.ExitStack() as opened:
-            self.mailchimp = Mailchimp(folder, seed, clock, self._switches, f"{self.url}/mailchimp")
-            opened.callback(self.mailchimp.close)
+            self.mailchimp = chimp = Mailchimp(folder, seed, clock, self._switches, f"{self.url}/mailchimp")
+            opened.callback(chimp.close)
             self.mailup = Mailup(folder, seed, clock, self._mailup_switches, f"{self.url}/mailup")
             opened.callback(self.mailup.close)
             self.vtiger = Vtiger(folder, seed, clock, self._vtiger_switches, f"{self.url}/vtiger")
@@ -182,6 +193,14 @@ class Sandbox:
             self.iteras = Iteras(folder, clock, self._iteras_switches, f"{self.url}/iteras")
             opened.callback(self.iteras.close)
             self._close = opened.pop_all().close
+        self._mounted = (
+            Mounted(
+                self.mailchimp, mailchimp_admin.admin_routes(self.mailchimp), mailchimp_routes.mount(self.mailchimp)
+            ),
+            Mounted(self.mailup, mailup_admin.admin_routes(self.mailup), mailup_routes.mount(self.mailup)),
+            Mounted(self.vtiger, vtiger_admin.admin_routes(self.vtiger), vtiger_routes.mount(self.vtiger)),
+            Mounted(self.iteras, iteras_admin.admin_routes(self.iteras), iteras_routes.mount(self.iteras)),
+        )
 
     def _run(self) -> None:
         try:
@@ -191,7 +210,7 @@ class Sandbox:
 
     def _pages(self) -> list[Route]:
         def root(_: Visit) -> dict[str, Any]:
-            return {"enlist": "sandbox", "version": VERSION, "mounts": ["mailchimp", "mailup", "vtiger", "iteras"]}
+            return {"enlist": "sandbox", "version": VERSION, "mounts": [one.name for one in self._mounted]}
 
         def reset(_: Visit) -> dict[str, Any]:
             self.reset()

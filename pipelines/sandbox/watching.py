@@ -1,6 +1,6 @@
 """The back-stage pages that every simulator has: what happened, what goes wrong next, how open points are decided.
 
-Belongs here: the four pages below. Does not: pages of one system (each simulator's admin.py).
+Belongs here: the four pages below. Does not: pages of one system (such as mailup/admin.py).
 
     GET    history    ?after=SEQ&count=N: what changed, and through what
     GET    stats      calls by route and status, simultaneous connections, and what the system counts beside them

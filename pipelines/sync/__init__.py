@@ -7,13 +7,16 @@ creating.py   merge fields and groups that a plan needs and the audience lacks
 settings.py   the policies of a sync as the one-row table that the plan's SQL reads
 safety.py     the rules that stop a plan, pure
 freeze.py     a draft becomes a plan with a checksum and a verdict
+holding.py    who a plan leaves out, kept for people to look at
+predicting.py what a push will take
 plans.py      stored plans: find, show, filter
 stale.py      whether the world moved since a plan was made
 failures.py   what the provider and the CRM refuse
 filling.py    how many people the groups have that a plan fills or empties
 purges.py     who waits to be archived when a clock runs out
+status.py     what a sync is at: plans, runs, who waits
 undoing.py    a plan that takes a run back; undo.sql, undo_changes.sql
-explaining.py one person's whole story; person.py: who is meant; crm_story.py: what went to the CRM
+explaining.py one person's whole story; person.py: who is meant; crm_story.py: what went to the CRM; story_queries.py
 rules.py      which rule decided about a record, in words
 doctor/       what a person should look at before a plan
 push.py       a push from end to end: which plan, whether it may go, what it leaves behind

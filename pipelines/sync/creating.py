@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import duckdb
 
 from pipelines.config import Home, SyncConfig
+from pipelines.config.connections import ProviderConnection
 from pipelines.errors import ConfigError
 from pipelines.providers.base import Provider
 from pipelines.warehouse import rows
@@ -19,7 +20,7 @@ def missing(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig,
 
     Raises `ConfigError` when there is something and the sync does not ask to have it made.
     """
-    found = [*_missing_fields(connection, sync), *_missing_groups(connection, sync, plan_id)]
+    found = [*_missing_fields(connection, sync), *_missing_groups(connection, home, sync, plan_id)]
     if found and not sync.to.create_fields:
         names = ", ".join(f"{one['what']} {one['name']}" for one in found)
         raise ConfigError(
@@ -45,7 +46,9 @@ def _missing_fields(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> 
     return [{"what": "merge field", "name": name, "category": ""} for name in sorted(names)]
 
 
-def _missing_groups(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, plan_id: str) -> list[dict[str, str]]:
+def _missing_groups(
+    connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, plan_id: str
+) -> list[dict[str, str]]:
     wanted = rows(
         connection,
         f"""
@@ -59,6 +62,23 @@ def _missing_groups(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, pla
     )
     found = []
     for row in wanted:
-        category, _, name = str(row["key"]).rpartition(": ")
+        category, name = _named(home, sync, str(row["key"]))
         found.append({"what": "group", "name": name, "category": category})
     return found
+
+
+def _named(home: Home, sync: SyncConfig, key: str) -> tuple[str, str]:
+    """Category, "" for none, and name of a group that plans call `key`: names and categories may hold ": " themselves.
+
+    The sync's rules say which category is meant. They do not for the group of those who leave, nor for one that an undo
+    restores: then it is what stands before the first ": ", where the provider has categories at all.
+    """
+    named = {rule.category for source in sync.sources for rule in source.groups if rule.category}
+    fitting = [category for category in named if key.startswith(f"{category}: ")]
+    if fitting:
+        category = max(fitting, key=len)
+        return category, key.removeprefix(f"{category}: ")
+    account = home.connection(sync.to.connection)
+    has_categories = isinstance(account, ProviderConnection) and account.has_categories
+    category, colon, name = key.partition(": ")
+    return (category, name) if has_categories and colon else ("", key)

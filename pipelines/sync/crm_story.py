@@ -45,10 +45,10 @@ def of(connection: duckdb.DuckDBPyConnection, home: Home, person: Person) -> dic
         "write_backs": rows(connection, WRITTEN, asked),
         "write_back_holds": rows(connection, HELD, {"records": asked["records"]}),
     }
-    return {name: without_secrets(home, some) for name, some in found.items()}
+    return {name: rows_without_secrets(home, some) for name, some in found.items()}
 
 
-def without_secrets(home: Home, found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def rows_without_secrets(home: Home, found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows; the values of fields that a secret is made of only named, and of all fields where the sync is gone."""
     return [
         {**row, **{name: HIDDEN for name in TOLD if row[name]}} if _is_secret(home, row) else dict(row) for row in found

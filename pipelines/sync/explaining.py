@@ -1,7 +1,7 @@
 """One person's whole story, from the CRM record and the rule that decided to the last click.
 
 Belongs here: gathering it from the tables, as far as they exist. Does not: drawing it (cli/explaining.py), words for
-rules (rules.py).
+rules (rules.py), the queries (story_queries.py).
 
 A person is the records that had the address and the other addresses of those records, so that a changed address
 breaks no story. Values of secret fields are never shown, not even as hashes.
@@ -15,8 +15,8 @@ import duckdb
 
 from pipelines.config import Home, SyncConfig
 from pipelines.quality.addresses import Verdict
-from pipelines.sync import crm_story, purges, rules
-from pipelines.sync.person import HIDDEN, IS_MEANT, Person
+from pipelines.sync import crm_story, purges, rules, story_queries
+from pipelines.sync.person import HIDDEN, Person
 from pipelines.warehouse import has_table, rows
 
 HASH = "md5:"
@@ -35,12 +35,12 @@ def explain(connection: duckdb.DuckDBPyConnection, home: Home, address: Verdict)
         "address": {name: getattr(address, name) for name in ("email_key", "verdict", "rule", "detail", "suggestion")},
         "email_keys": list(person.email_keys),
         "syncs": [_sync(connection, home, name, person, secrets) for name in _sync_names(connection, home)],
-        "suppressions": _of_addresses(connection, person, SUPPRESSIONS),
-        "consent_events": _of_addresses(connection, person, CONSENT),
-        "plans": _readable(rows(connection, PLANS, {"email_keys": list(person.email_keys)}), secrets),
-        "pushes": _readable(rows(connection, PUSHES, {"email_keys": list(person.email_keys)}), secrets),
-        "campaigns": _of_addresses(connection, person, CAMPAIGNS, needs=("sends", "campaigns")),
-        "links": _of_addresses(connection, person, LINKS, needs=("link_clicks", "campaigns")),
+        "suppressions": _of_addresses(connection, person, story_queries.SUPPRESSIONS),
+        "consent_events": _of_addresses(connection, person, story_queries.CONSENT),
+        "plans": _readable(rows(connection, story_queries.PLANS, {"email_keys": list(person.email_keys)}), secrets),
+        "pushes": _readable(rows(connection, story_queries.PUSHES, {"email_keys": list(person.email_keys)}), secrets),
+        "campaigns": _of_addresses(connection, person, story_queries.CAMPAIGNS, needs=("sends", "campaigns")),
+        "links": _of_addresses(connection, person, story_queries.LINKS, needs=("link_clicks", "campaigns")),
         **crm_story.of(connection, home, person),
     }
     story["syncs"] = [one for one in story["syncs"] if one["is_known"]]
@@ -82,93 +82,9 @@ def places_of(connection: duckdb.DuckDBPyConnection, home: Home, email_key: str)
     found = []
     for name in home.syncs:
         if has_table(connection, f"sync_{name}", "stage_members"):
-            found += rows(connection, PLACE.format(sync=name), {"sync": name, "email_key": email_key})
+            query = story_queries.PLACE.format(sync=name)
+            found += rows(connection, query, {"sync": name, "email_key": email_key})
     return found
-
-
-PLACE = """
-with settings as (select * from sync_{sync}.settings),
-asked as (select $email_key as email_key)
-select
-    $sync as sync, settings.connection, settings.audience_id,
-    -- What we did since the audience was read is not in what was read.
-    case when ledger.members.left_at > settings.extracted_at
-        then case left_by when 'archive' then 'archived' when 'unsubscribe' then 'unsubscribed' end
-        when ledger.members.left_at is null and ledger.members.joined_at > settings.extracted_at then 'subscribed'
-        else present.status
-    end as status,
-    ledger.members.left_by,
-from asked
-cross join settings
-left join sync_{sync}.stage_members as present using (email_key)
-left join ledger.members on ledger.members.sync = settings.sync
-    and ledger.members.audience_id = settings.audience_id and ledger.members.email_key = asked.email_key
-where present.email_key is not null or ledger.members.email_key is not null
-"""
-SUPPRESSIONS = """
-select email_key, reason, scope, connection, audience_id, source, since, released_at, released_by, note
-from ledger.suppressions where list_contains($email_keys, email_key) order by since, reason
-"""
-CONSENT = """
-select email_key, happened_at, event, reason, scope, connection, audience_id, source, recorded_at, recorded_by, note
-from ledger.consent_events where list_contains($email_keys, email_key) order by happened_at, seq
-"""
-PLANS = """
-select plan_id, changes.sync, created_at, status, op, reason, email_key, before, after
-from plan.changes as changes inner join plan.plans using (plan_id)
-where list_contains($email_keys, email_key) or list_contains($email_keys, old_email_key)
-order by created_at, plan_id, seq
-"""
-PUSHES = """
-select
-    happened_at, run_id, plan_id, sync, op, reason, email_key, old_email_key, outcome, code, detail, remedy, can_retry,
-    attempts, before, after,
-from ledger.pushes
-where list_contains($email_keys, email_key) or list_contains($email_keys, old_email_key)
-order by happened_at, run_id, seq
-"""
-CAMPAIGNS = """
-select
-    sends.email_key, connection, campaign_id, campaigns.name, campaigns.sent_at, times_sent, delivered, sends.opens,
-    sends.clicks, first_opened_at, last_opened_at, first_clicked_at, last_clicked_at, bounce, opted_out, complained,
-from marts.sends as sends inner join marts.campaigns as campaigns using (connection, campaign_id)
-where list_contains($email_keys, sends.email_key) order by campaigns.sent_at
-"""
-LINKS = """
-select clicked.email_key, connection, campaign_id, campaigns.name, url, clicked.clicks, first_clicked_at,
-from marts.link_clicks as clicked inner join marts.campaigns as campaigns using (connection, campaign_id)
-where list_contains($email_keys, clicked.email_key) order by first_clicked_at
-"""
-RECORDS = f"""
-select entity, contact_key, owner, address as email, email_key, eligibility, verdict, detail, suggestion,
-from sync_{{sync}}.map_records as records
-where {IS_MEANT}
-order by entity_order, contact_key
-"""
-WINNERS = f"""
-select entity, contact_key, winner_entity, winner_contact_key, winner_owner
-from sync_{{sync}}.map_duplicates where rank > 1 and {IS_MEANT}
-"""
-WANTED = """
-select email_key, fields, tags, groups from sync_{sync}.map_wanted where list_contains($email_keys, email_key)
-"""
-PRESENT = """
-select
-    members.email_key, provider_id, members.status, extracted.fields, members.tags, members.groups,
-    members.opt_out_reason, members.joined_at, members.changed_at,
-from sync_{sync}.stage_members as members
-inner join sync_{sync}.extract_members as extracted using (provider_id)
-where list_contains($email_keys, members.email_key)
-"""
-MEMBERS = """
-select connection, audience_id, email_key, entity, contact_key, provider_id, sent, kept, left_by, joined_at, left_at,
-    purge_after,
-from ledger.members where sync = $sync and list_contains($email_keys, email_key)
-"""
-HOLDS = f"""
-select email_key, entity, contact_key, reason, detail, first_seen_at, last_seen_at
-from plan.holds where sync = $sync and {IS_MEANT} order by first_seen_at, reason
-"""
 
 
 def _sync_names(connection: duckdb.DuckDBPyConnection, home: Home) -> list[str]:
@@ -181,10 +97,10 @@ def _sync(connection: duckdb.DuckDBPyConnection, home: Home, name: str, person: 
     sync = home.syncs.get(name)
     keys = {"email_keys": list(person.email_keys)}
     records = _records(connection, home, name, person)
-    wanted = _by_key(_table(connection, name, "map_wanted", WANTED, keys), secrets)
-    present = _by_key(_table(connection, name, "stage_members", PRESENT, keys), secrets)
-    managed = _by_key(rows(connection, MEMBERS, {"sync": name, **keys}), secrets)
-    holds = rows(connection, HOLDS, {"sync": name, **person.parameters})
+    wanted = _by_key(_table(connection, name, "map_wanted", story_queries.WANTED, keys), secrets)
+    present = _by_key(_table(connection, name, "stage_members", story_queries.PRESENT, keys), secrets)
+    managed = _by_key(rows(connection, story_queries.MEMBERS, {"sync": name, **keys}), secrets)
+    holds = rows(connection, story_queries.HOLDS, {"sync": name, **person.parameters})
     clocks = purges.waiting(connection, sync) if sync else {}
     settings = _table(connection, name, "settings", "select * from sync_{sync}.settings", None)
     place = settings[0] if settings else next(iter(managed.values()), {})
@@ -218,10 +134,10 @@ def _sent_since(connection: duckdb.DuckDBPyConnection, name: str, person: Person
 
 def _records(connection: duckdb.DuckDBPyConnection, home: Home, name: str, person: Person) -> list[Row]:
     """The CRM records of the person with the rule that decided about each."""
-    found = _table(connection, name, "map_records", RECORDS, person.parameters)
+    found = _table(connection, name, "map_records", story_queries.RECORDS, person.parameters)
     winners = {
         (row["entity"], row["contact_key"]): row
-        for row in _table(connection, name, "map_duplicates", WINNERS, person.parameters)
+        for row in _table(connection, name, "map_duplicates", story_queries.WINNERS, person.parameters)
     }
     return [
         {**record, "because": rules.because(connection, home, name, record, winners.get(_key(record)))}

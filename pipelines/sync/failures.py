@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pipelines.config import Home
-from pipelines.sync.crm_story import without_secrets
+from pipelines.sync.crm_story import rows_without_secrets
 from pipelines.warehouse import rows
 
 FAILURES = """
@@ -109,4 +109,4 @@ def refused(connection: duckdb.DuckDBPyConnection, sync: str | None = None) -> l
 
 def refused_by_crm(connection: duckdb.DuckDBPyConnection, home: Home, sync: str | None = None) -> list[dict[str, Any]]:
     """The same for fields, notes and events of CRM records, with the CRM's words and the remedy."""
-    return without_secrets(home, rows(connection, CRM_FAILURES, {"sync": sync}))
+    return rows_without_secrets(home, rows(connection, CRM_FAILURES, {"sync": sync}))

@@ -1,21 +1,22 @@
 """A draft becomes a plan: copied under an id with a checksum and a verdict, in one transaction.
 
-Belongs here: freezing, counting. Does not: the diff (dbt's plan models), the rules (safety.py), sending (push.py).
+Belongs here: freezing, counting. Does not: the diff (dbt's plan models), the rules (safety.py), who is held back
+(holding.py), what the push will take (predicting.py), sending (push.py).
 """
 
 import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
-from pipelines.providers.base import Op, Traits
+from pipelines.providers.base import Traits
 from pipelines.quality import history
-from pipelines.sync import creating, filling, first_push, plans, safety, stale
+from pipelines.sync import creating, filling, first_push, holding, plans, predicting, safety, stale
 from pipelines.warehouse import rows
 
 # A row that the provider refused for good is held, not planned; see plan_holds.
@@ -24,9 +25,6 @@ LAST_RUN = """
     select *, (select bool_and(is_part) from ledger.runs as parts where parts.sync = runs.sync) as only_parts
     from ledger.runs where sync = ? order by started_at desc limit 1
 """
-CHECKSUM = (
-    "select md5(coalesce(string_agg(md5(changes::text), '' order by seq), '')) from plan.changes where plan_id = ?"
-)
 STANDING = """
     select standing, status, members from sync_{sync}.plan_standing
     order by list_position(['ours', 'adopted', 'held', 'not_wanted', 'not_in_crm'], standing), status
@@ -43,8 +41,8 @@ def freeze(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, 
     To be called inside a transaction, after dbt built stage to plan.
     """
     history.note_endings(connection, sync.sync)
-    _renew_holds(connection, sync.sync)
-    _renew_bad_emails(connection, sync)
+    holding.renew_holds(connection, sync.sync)
+    holding.renew_bad_emails(connection, sync)
     holds = _grouped(connection, "reason", "plan.holds where sync = ?", [sync.sync])
     plan = freeze_rows(connection, home, sync, traits, DRAFT.format(sync=sync.sync), holds)
     history.record(connection, sync, plan.plan_id, plan.created_at)
@@ -67,7 +65,7 @@ def freeze_rows(
     counts = _counts(connection, sync.sync, plan_id)
     facts = _facts(connection, home, sync)
     broken = safety.judge(counts, facts, sync.safety)
-    calls = _calls(connection, sync.sync, plan_id, traits)
+    calls = predicting.calls_needed(connection, sync.sync, plan_id, traits)
     _supersede(connection, sync.sync)
     counts_of_ops = _grouped(connection, "op, reason", "plan.changes where plan_id = ?", [plan_id])
     record: dict[str, Any] = {
@@ -76,7 +74,7 @@ def freeze_rows(
         "created_at": clock.naive(clock.now()),
         "config_hash": sync.config_hash(home.connections),
         "fields_hash": stale.fields_hash(connection, sync),
-        "checksum": checksum(connection, plan_id),
+        "checksum": plans.checksum(connection, plan_id),
         "connection": settings["connection"],
         "account_id": settings["account_id"],
         "audience_id": settings["audience_id"],
@@ -92,7 +90,7 @@ def freeze_rows(
         "source_rows": json.dumps(dict(facts.rows)),
         "creates": json.dumps(creates),
         "calls": calls + len(creates),
-        "seconds": calls * _seconds_per_call(home, sync, traits),
+        "seconds": calls * predicting.seconds_per_call(home, sync, traits),
         "safe": not broken,
         "broken_rules": json.dumps([asdict(rule) for rule in broken]),
         "accepted": "[]",
@@ -102,11 +100,6 @@ def freeze_rows(
     columns, marks = ", ".join(record), ", ".join("?" for _ in record)
     connection.execute(f"insert into plan.plans ({columns}) values ({marks})", list(record.values()))
     return plans.get(connection, plan_id)
-
-
-def checksum(connection: duckdb.DuckDBPyConnection, plan_id: str) -> str:
-    """Md5 over every column of every row of the plan, in order."""
-    return str(connection.execute(CHECKSUM, [plan_id]).fetchall()[0][0])
 
 
 def _supersede(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
@@ -133,43 +126,6 @@ def _copy_changes(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str
         from {draft}
         """,
         {"plan_id": plan_id, "sync": sync},
-    )
-
-
-def _renew_holds(connection: duckdb.DuckDBPyConnection, sync: str) -> None:
-    connection.execute(
-        f"""
-        create or replace temp table holds as
-        select distinct on (draft.email_key, draft.entity, draft.contact_key, draft.reason)
-            $sync as sync, draft.email_key, draft.contact_key, draft.entity, draft.owner, draft.reason, draft.detail,
-            coalesce(known.first_seen_at, $now) as first_seen_at,
-            $now as last_seen_at,
-        from sync_{sync}.plan_holds as draft
-        left join plan.holds as known
-            on known.sync = $sync and known.reason = draft.reason
-            and known.email_key is not distinct from draft.email_key
-            and known.entity is not distinct from draft.entity
-            and known.contact_key is not distinct from draft.contact_key
-        """,
-        {"sync": sync, "now": clock.naive(clock.now())},
-    )
-    connection.execute("delete from plan.holds where sync = ?", [sync])
-    connection.execute("insert into plan.holds by name select * from holds")
-    connection.execute("drop table holds")
-
-
-def _renew_bad_emails(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> None:
-    connection.execute("delete from quality.bad_emails where sync = ?", [sync.sync])
-    connection.execute(
-        f"""
-        insert into quality.bad_emails by name
-        select ? as sync, entity, contact_key, owner, address as email, verdict, rule, detail, suggestion
-        from sync_{sync.sync}.map_records
-        where
-            eligibility in ('wanted', 'bad_address', 'missing_address')
-            and (verdict in ('wrong', 'missing') or verdict = 'warning' and list_contains(?, rule))
-        """,
-        [sync.sync, list(sync.quality.warnings)],
     )
 
 
@@ -207,12 +163,6 @@ def _counts(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str) -> s
         """,
     )[0]
     return safety.Counts(**{name: int(str(number)) for name, number in (touched | sides).items()})
-
-
-def _seconds_per_call(home: Home, sync: SyncConfig, traits: Traits) -> float:
-    """What the account's own rate setting says (A12), else what a call usually takes at this provider."""
-    rate = getattr(home.connection(sync.to.connection), "rate_per_second", None)
-    return max(1 / rate if rate else 0.0, traits.seconds_per_call)
 
 
 def _strangers(connection: duckdb.DuckDBPyConnection, sync: str) -> int:
@@ -254,66 +204,3 @@ def _grouped(
 ) -> list[dict[str, object]]:
     query = f"select {columns}, count(*) as count from {relation} group by all order by {columns}"
     return rows(connection, query, parameters)
-
-
-def _calls(connection: duckdb.DuckDBPyConnection, sync: str, plan_id: str, traits: Traits) -> int:
-    """How many calls the push will need: batched ops by the batch, those by label once for each name."""
-    query = f"select coalesce(sum(members), 0) from sync_{sync}.plan_standing where status <> 'archived'"
-    present = int(connection.execute(query).fetchall()[0][0])
-    counted = rows(
-        connection,
-        """
-        with changes as (select *, coalesce(before, '{}') as had from plan.changes where plan_id = $plan_id),
-        -- Changes that travel along with those of another op, and those that carry them.
-        along as (
-            select carriers.change_id as carrier, along.change_id as carried
-            from (select unnest(cast($along as varchar[][])) as pair) as pairs
-            inner join changes as carriers on carriers.op = pair[1]
-            inner join changes as along on along.op = pair[2] and along.email_key = carriers.email_key
-            where json_extract_string(carriers.after, '$.status') = 'subscribed'
-        ),
-        ways as (
-            select *, case
-                when op = 'add' and before is not null then 'singly'
-                when change_id in (select carrier from along) then 'carrier'
-                when change_id in (select carried from along) then 'along'
-                else 'batched'
-            end as way,
-            from changes
-        ),
-        labels as (
-            select op, way, unnest(from_json(coalesce(
-                json_extract(case when op in ('tag', 'join') then after else had end, '$.tags'),
-                json_extract(case when op in ('tag', 'join') then after else had end, '$.groups')
-            ), '["VARCHAR"]')) as name, from_json(coalesce(
-                json_extract(case when op in ('tag', 'join') then had else after end, '$.tags'),
-                json_extract(case when op in ('tag', 'join') then had else after end, '$.groups')
-            ), '["VARCHAR"]') as others
-            from ways where list_contains($by_label, op)
-        )
-        select op, name, way = 'along' as is_along, count(*) as count, 0 as singly, 0 as carriers
-        from labels where not list_contains(others, name) group by all
-        union all
-        select
-            op, null, false, count(*) filter (way in ('batched', 'along')), count(*) filter (way = 'singly'),
-            count(*) filter (way = 'carrier')
-        from ways where not list_contains($by_label, op) group by op
-        """,
-        {
-            "plan_id": plan_id,
-            "by_label": sorted(traits.by_label),
-            "along": [list(pair) for pair in traits.along.items()],
-        },
-    )
-    calls = 0
-    for row in counted:
-        number, carriers, op = int(str(row["count"])), int(str(row["carriers"])), cast("Op", row["op"])
-        members = number if op in traits.by_label else present + number + carriers
-        calls += int(str(row["singly"]))
-        if row["is_along"]:
-            calls += min(number, traits.calls_of_batches(number, members=members))
-        elif carriers:
-            calls += traits.calls_of_batches(number, members=members)
-        else:
-            calls += traits.calls_for(op, number, members=members)
-    return calls

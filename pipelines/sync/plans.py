@@ -21,6 +21,9 @@ from pipelines.warehouse import rows
 
 Status = Literal["pending", "applying", "applied", "partly_applied", "superseded", "refused", "expired"]
 
+CHECKSUM = (
+    "select md5(coalesce(string_agg(md5(changes::text), '' order by seq), '')) from plan.changes where plan_id = ?"
+)
 EXCLUDED = "excluded:"
 REASONS = (
     *("new", "returned", "changed", "address_changed", "no_match", f"{EXCLUDED}NAME", "deleted_in_crm"),
@@ -90,7 +93,8 @@ def get(connection: duckdb.DuckDBPyConnection, plan_id: str) -> Plan:
         ]
         close = nearest(plan_id, known)
         raise ConfigError(
-            f"there is no plan {plan_id}.",
+            "there is no such plan.",
+            where=plan_id,
             do=f"Did you mean {close}?" if close else "`enlist plans` lists those there are.",
         )
     return _plan(found[0])
@@ -108,6 +112,11 @@ def listed(connection: duckdb.DuckDBPyConnection, sync: str | None = None) -> li
     """All plans, newest first."""
     query = "select * from plan.plans where sync = coalesce(?, sync) order by created_at desc, rowid desc"
     return [_plan(row) for row in rows(connection, query, [sync])]
+
+
+def checksum(connection: duckdb.DuckDBPyConnection, plan_id: str) -> str:
+    """Md5 over every column of every row of the plan, in order."""
+    return str(connection.execute(CHECKSUM, [plan_id]).fetchall()[0][0])
 
 
 def set_status(connection: duckdb.DuckDBPyConnection, plan_id: str, status: Status) -> None:

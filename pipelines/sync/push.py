@@ -13,17 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import md5
-from typing import Any
+
+import duckdb
 
 from pipelines import clock
 from pipelines.config import Home, SyncConfig
-from pipelines.errors import EnlistError, Interrupted, ProviderError, StalePlan, UnsafePlan
+from pipelines.errors import (
+    ConfigError,
+    EnlistError,
+    Interrupted,
+    ProviderError,
+    StalePlan,
+    TransientError,
+    UnsafePlan,
+)
 from pipelines.ledger import claims
 from pipelines.ledger import load as ledger
 from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Provider
 from pipelines.sync import creating, plans, readback, stale
-from pipelines.sync.freeze import checksum
 from pipelines.sync.naming import name_fields
 from pipelines.sync.plans import Plan
 from pipelines.sync.rereading import Rereading
@@ -45,7 +53,10 @@ class Request:
 
 
 class Push:
-    """One push of one sync's plan; `run_id` names its journal."""
+    """One push of one sync's plan; `run_id` names its journal.
+
+    `result` is what it did so far, also where an error ends it; None before there was a plan.
+    """
 
     def __init__(
         self, home: Home, sync: SyncConfig, provider: Provider, warehouse: Warehouse, run_id: str, request: Request
@@ -56,15 +67,16 @@ class Push:
         self.warehouse = warehouse
         self.run_id = run_id
         self.request = request
+        self.result: Result | None = None
 
     def run(self) -> Result:
         """Send what may be sent; raises `UnsafePlan` or `StalePlan` before anything is sent.
 
         When the provider dies or the user stops it, the journal is closed truly, the plan is `partly_applied`, and
-        the error goes on.
+        the error goes on. Changes without a usable answer are an error too, when all else is done.
         """
         plan = self._accepted_plan()
-        result = Result(plan, self.run_id)
+        result = self.result = Result(plan, self.run_id)
         if plan.status == "applied":
             return result
         if plan.size == 0:
@@ -112,9 +124,16 @@ class Push:
                 )
             return plans.accept(connection, plan, self.request.accept, self.request.by)
 
-    def _find(self, latest: Plan | None, connection: Any) -> Plan:
+    def _find(self, latest: Plan | None, connection: duckdb.DuckDBPyConnection) -> Plan:
         if self.request.plan_id:
-            return plans.get(connection, self.request.plan_id)
+            found = plans.get(connection, self.request.plan_id)
+            if found.sync != self.sync.sync:
+                raise ConfigError(
+                    f"plan {found.plan_id} belongs to the sync {found.sync}.",
+                    where=self.sync.sync,
+                    do=f"Push it with `enlist push {found.sync} --plan {found.plan_id}`.",
+                )
+            return found
         if latest is None:
             raise StalePlan(f"{self.sync.sync} has no plan yet.", do=f"Make one: enlist plan {self.sync.sync}")
         return latest
@@ -134,7 +153,7 @@ class Push:
     def _read_rows(self, plan: Plan) -> tuple[Sequence[Row], Mapping[str, Mapping[str, str]]]:
         """The rows to send now, and the clear values of secret fields by email_key."""
         with self._expiring(plan), self.warehouse.transaction() as connection:
-            stale.raise_if_stale(plan, self.home, self.sync, checksum_now=checksum(connection, plan.plan_id))
+            stale.raise_if_stale(plan, self.home, self.sync, checksum_now=plans.checksum(connection, plan.plan_id))
             done = {
                 row["change_id"]
                 for row in rows(
@@ -156,7 +175,7 @@ class Push:
         chosen = set(members)
         return [row for row in planned if row["email_key"] in chosen]
 
-    def _clear_secrets(self, connection: Any) -> Mapping[str, Mapping[str, str]]:
+    def _clear_secrets(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, Mapping[str, str]]:
         if not self.sync.secret_names:
             return {}
         found = rows(connection, f"select email_key, secrets from sync_{self.sync.sync}.map_wanted")
@@ -217,6 +236,17 @@ class Push:
             result.calls = self.provider.calls - before
             sender.journal.end(calls=result.calls, left=result.outcomes["left"], is_read_back=result.is_read_back)
             self._finish(plan, is_whole=is_whole)
+        self._raise_if_unanswered(plan, result, len(planned))
+
+    def _raise_if_unanswered(self, plan: Plan, result: Result, planned: int) -> None:
+        """After the last batch no other would find out that the provider is gone."""
+        if failed := result.outcomes["failed"]:
+            raise TransientError(
+                f"{failed:,} of {planned:,} changes got no usable answer: {result.summary(planned)}.",
+                where=plan.plan_id,
+                do=f"Send the rest with `enlist push {plan.sync} --plan {plan.plan_id}`, or wait for the next run: it "
+                "goes on from what the provider really has.",
+            )
 
     def _read_back(self, plan: Plan, sender: Sender, rereading: Rereading) -> None:
         """Look whether the audience has what was applied; a provider in trouble spoils nothing that was sent."""

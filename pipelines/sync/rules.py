@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.blanks import sql_trimmed
 from pipelines.config import Home
 from pipelines.config.document import KeyPath
 from pipelines.config.sync import Source
@@ -83,7 +84,7 @@ def _values(connection: duckdb.DuckDBPyConnection, home: Home, source: Source, p
     if not columns or identifier not in named:
         return ""
     chosen = ", ".join(sql_name(column) for column in columns)
-    query = f"select {chosen} from {source.relation} where trim({sql_name(identifier)}) = ? limit 1"
+    query = f"select {chosen} from {source.relation} where {sql_trimmed(sql_name(identifier))} = ? limit 1"
     found = rows(connection, query, [key])
     return ", ".join(f"{name} is {value or 'empty'}" for row in found for name, value in row.items())
 

@@ -6,7 +6,7 @@ Does not: whether to send at all (push.py), how a batch travels (providers/), lo
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -170,7 +170,7 @@ class Sender:
         for row, outcome in corrections:
             self.result.correct(row["op"], outcome)
 
-    def _changes(self, todo: Iterator[Row] | Any) -> Iterator[Change]:
+    def _changes(self, todo: Iterable[Row]) -> Iterator[Change]:
         """Rows as the provider takes them, with secret fields in clear."""
         for row in todo:
             change = plans.as_change(row)

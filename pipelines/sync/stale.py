@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 
@@ -37,6 +37,22 @@ LAST_FIELDS = """
 """
 
 Fields = Mapping[str, Mapping[str, Any]]
+
+
+class Frozen(Protocol):
+    """A plan of either kind, for an audience or for a CRM, as far as staleness goes."""
+
+    @property
+    def checksum(self) -> str:
+        """Of its rows, when they were frozen."""
+
+    @property
+    def config_hash(self) -> str:
+        """Of the sync then."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made."""
 
 
 def named_fields(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> dict[str, dict[str, Any]]:
@@ -122,14 +138,18 @@ def as_of_now(plan: Plan) -> Plan:
     return replace(plan, status="expired") if is_waiting and is_too_old(plan.created_at) else plan
 
 
-def raise_if_stale(plan: Plan, home: Home, sync: SyncConfig, *, checksum_now: str) -> None:
-    """Raise `StalePlan` when the plan as a whole no longer fits what is known here, saying what moved."""
-    _raise_first(
-        plan,
+def why_stale(plan: Frozen, home: Home, sync: SyncConfig, *, checksum_now: str) -> str | None:
+    """Why the plan as a whole no longer fits what is known here; None while it does."""
+    return _first(
         (plan.checksum != checksum_now, "its rows are not those that were frozen"),
         (plan.config_hash != sync.config_hash(home.connections), "the configuration of the sync changed"),
         (is_too_old(plan.created_at), f"it is older than {MAX_AGE.days * 24} hours"),
     )
+
+
+def raise_if_stale(plan: Plan, home: Home, sync: SyncConfig, *, checksum_now: str) -> None:
+    """Raise `StalePlan` when the plan as a whole no longer fits what is known here, saying what moved."""
+    _raise_for(plan, why_stale(plan, home, sync, checksum_now=checksum_now))
 
 
 def raise_if_elsewhere(plan: Plan, account: Account, fields: Fields, extracted: Fields) -> None:
@@ -139,17 +159,20 @@ def raise_if_elsewhere(plan: Plan, account: Account, fields: Fields, extracted: 
     """
     own = {one["name"] for one in plan.creates if one["what"] == "merge field"}
     now = {name: field for name, field in fields.items() if name not in own}
-    _raise_first(
-        plan,
+    why = _first(
         (plan.account_id != account.account_id, "the connection opens another account than the one it was made for"),
         (plan.fields_hash != hash_of(now), f"the merge fields at the provider changed{_which(extracted, now)}"),
     )
+    _raise_for(plan, why)
 
 
-def _raise_first(plan: Plan, *reasons: tuple[bool, str]) -> None:
-    for is_stale, why in reasons:
-        if is_stale:
-            raise StalePlan(f"Plan {plan.plan_id} is stale: {why}.", do=f"Make a new one: enlist plan {plan.sync}")
+def _first(*reasons: tuple[bool, str]) -> str | None:
+    return next((why for is_stale, why in reasons if is_stale), None)
+
+
+def _raise_for(plan: Plan, why: str | None) -> None:
+    if why:
+        raise StalePlan(f"Plan {plan.plan_id} is stale: {why}.", do=f"Make a new one: enlist plan {plan.sync}")
 
 
 def _which(extracted: Fields, now: Fields) -> str:

@@ -97,11 +97,11 @@ def find_run(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, An
         return (exact or found)[0]
     if found:
         some = ", ".join(str(run["run_id"])[: len(run_id) + 4] for run in found[:5])
-        raise ConfigError(f"{len(found)} runs begin with {run_id}.", do=f"Give more of the id: {some}.")
+        raise ConfigError(f"{len(found)} runs begin with it.", where=run_id, do=f"Give more of the id: {some}.")
     known = [str(run["run_id"]) for run in rows(connection, "select run_id from ledger.runs order by started_at desc")]
     near = suggest(run_id, known)
     do = near if near.startswith("Did") else "`enlist plans` shows the runs that sent something."
-    raise ConfigError(f"no run {run_id} sent anything.", do=do)
+    raise ConfigError("no such run sent anything.", where=run_id, do=do)
 
 
 def undo(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, traits: Traits, run_id: str) -> Undoing:

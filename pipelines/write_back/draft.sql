@@ -21,6 +21,14 @@ settled as (
     group by all
 ),
 
+-- A CRM may write a value in its own way, 1000.00000000 for 1000: as it stood there when it was written and found right.
+spelled as (
+    select entity, field, after, list(distinct trim(json(kept) ->> field)) as spellings
+    from history
+    where op = 'set' and outcome in ('applied', 'unchanged')
+    group by all
+),
+
 refused as (
     select entity, contact_key, op, field, after, record_hash, code, detail, remedy
     from history
@@ -36,12 +44,16 @@ compared as (
         case asked.op when 'set' then crm.value else settled.text end as before,
         crm.contact_key is not null as is_known,
         records.record_hash,
-        settled.outcome as settled_outcome,
+        coalesce(
+            settled.outcome = 'handed_out' and (asked.op <> 'note' or settled.text = asked.after), false
+        ) as is_handed_out,
         refused.code,
         refused.detail,
         refused.remedy,
         case
-            when asked.op = 'set' and crm.contact_key is not null and coalesce(crm.value, '') = asked.after then 'there'
+            when asked.op = 'set' and crm.contact_key is not null and (
+                coalesce(crm.value, '') = asked.after or list_contains(spelled.spellings, coalesce(crm.value, ''))
+            ) then 'there'
             -- Somebody took it back by hand: that is theirs to say, until the person says no once more.
             when asked.op = 'set' and settled.settled_at >= asked.since then case
                 when settled.outcome = 'handed_out' then 'handed_out'
@@ -66,6 +78,11 @@ compared as (
         and asked.op = settled.op
         and asked.field = settled.field
         and (asked.op <> 'set' or asked.after = settled.value)
+    left join spelled
+        on asked.op = 'set'
+        and asked.entity = spelled.entity
+        and asked.field = spelled.field
+        and asked.after = spelled.after
     left join refused
         on asked.entity = refused.entity
         and asked.contact_key = refused.contact_key

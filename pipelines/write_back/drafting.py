@@ -28,7 +28,7 @@ from pipelines.landing import sql_name
 from pipelines.sync.safety import Broken, Rule, allowance
 from pipelines.warehouse import has_table, rows
 from pipelines.write_back import plans
-from pipelines.write_back.plans import CrmPlan, Kind
+from pipelines.write_back.plans import CrmPlan, Kind, Way
 
 HELD = "state in ('refused_before', 'changed_in_crm', 'handed_out')"
 # What no plan of the sync ever sent before: a person has to see it first.
@@ -56,8 +56,19 @@ select
     kind, op, reason, entity, contact_key, owner, email_key, field, before, after, is_known, way, record_hash,
 from drafted where state = 'planned'
 """
-
-
+# A row whose text changed since is another one.
+REDRAWN = """
+select rows.*, drafted.state, coalesce(drafted.is_handed_out, false) as is_handed_out
+from plan.write_back_rows as rows
+left join drafted
+    on rows.op = drafted.op and rows.entity = drafted.entity and rows.contact_key = drafted.contact_key
+    and rows.field = drafted.field and rows.after = drafted.after
+where rows.plan_id = $plan_id and rows.way = $way and not exists (
+    from ledger.write_backs as known
+    where known.change_id = rows.change_id and known.outcome in ('applied', 'unchanged', 'refused')
+)
+order by rows.seq
+"""
 NO_NOTES = """
 select ''::text as entity, ''::text as contact_key, ''::text as current_entity, ''::text as current_contact_key,
     ''::text as connection, ''::text as campaign_id, ''::text as note
@@ -67,7 +78,10 @@ where false
 
 @dataclass(frozen=True)
 class Clickers:
-    """The records of one entity behind those who clicked a link: in all campaigns or in one, all records or some."""
+    """The records of one entity behind those who clicked a link: in all campaigns or in one, all records or some.
+
+    Whichever of a record's addresses they clicked with, the record is found.
+    """
 
     url: str
     entity: str
@@ -127,7 +141,8 @@ def draw(
     """
     if not has_table(connection, f"sync_{sync.sync}", "map_records"):
         raise ConfigError(
-            f"{sync.sync} was never planned, so its records are not known yet.",
+            "it was never planned, so its records are not known yet.",
+            where=sync.sync,
             do=f"Plan it first: enlist plan {sync.sync}",
         )
     if kind == "write_back":
@@ -136,6 +151,17 @@ def draw(
         _ask_clickers(connection, home, sync, kind, about)
     _look_up(connection, home, sync)
     connection.execute(f"create or replace temp table drafted as {_sql('draft')}", {"again": again})
+
+
+def redraw(
+    connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig, plan: CrmPlan, way: Way, *, again: bool = False
+) -> list[dict[str, Any]]:
+    """The plan's rows of that way which have no answer yet, with what `drafted` says of each by now.
+
+    `state` is None where nobody asks for it any more. `again` as in `draw`.
+    """
+    draw(connection, home, sync, plan.kind, plan.about, again=again)
+    return rows(connection, REDRAWN, {"plan_id": plan.plan_id, "way": way})
 
 
 def waiting_by_hand(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) -> int:
@@ -195,7 +221,7 @@ def _freeze(
     return freeze_draft(connection, home, sync, kind, about)
 
 
-def way_of(home: Home, source: Source, op: str) -> str:
+def way_of(home: Home, source: Source, op: str) -> Way:
     """How it gets there: `write` where Enlist can write such things to the CRM, else `hand`: by a person."""
     crm = home.connection(source.connection)
     return "write" if isinstance(crm, CrmConnection) and op in crm.writes else "hand"
@@ -247,9 +273,21 @@ def _ask_clickers(
             "after": about["value"] if kind == "edit" else json.dumps(about["event"], ensure_ascii=False),
             "way": way_of(home, source_of(sync, about["entity"]), op),
             **{name: about[name] for name in ("url", "campaign_id", "entity")},
+            "entities": _same_records(home, sync, about["entity"]),
             "keys": list(about["keys"]),
         },
     )
+
+
+def _same_records(home: Home, sync: SyncConfig, entity: str) -> list[str]:
+    """The entity, and those of the sync that are the same records once more, for another address of theirs."""
+
+    def place(source: Source) -> tuple[str, Any]:
+        connection: Any = home.connection(source.connection)
+        return source.connection, connection.entities[source.entity_name].model_dump(exclude={"columns"})
+
+    wanted = place(source_of(sync, entity))
+    return [source.entity for source in sync.sources if place(source) == wanted]
 
 
 def _look_up(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig) -> None:
@@ -265,7 +303,7 @@ def _look_up(connection: duckdb.DuckDBPyConnection, home: Home, sync: SyncConfig
     )
     for row in asked:
         source = source_of(sync, str(row["entity"]))
-        key = sql_name(home.key_of(source))
+        key = f"trim({sql_name(home.key_of(source))})"  # as the models map it
         chosen = f"from {source.relation} as record semi join asked on asked.entity = ? and asked.contact_key = {key}"
         connection.execute(
             f"""
@@ -293,7 +331,7 @@ def _check_link(connection: duckdb.DuckDBPyConnection, sync: SyncConfig, clicker
     """Raise `ConfigError` for an entity that the sync has not, or a link that nobody clicked in its audience."""
     source_of(sync, clickers.entity)
     if not has_table(connection, "marts", "link_clicks"):
-        raise ConfigError("no campaign was read yet.", do=f"Read them first: enlist stats {sync.sync}")
+        raise ConfigError("no campaign was read yet.", where=sync.sync, do=f"Read them first: enlist stats {sync.sync}")
     known = rows(
         connection,
         f"""

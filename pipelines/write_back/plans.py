@@ -1,6 +1,6 @@
 """Stored plans of what goes to a CRM: their rows, their fate, who accepted what.
 
-Belongs here: reading and marking plan.write_backs and plan.write_back_rows. Does not: what is in a plan
+Belongs here: reading, marking and refusing plan.write_backs and plan.write_back_rows. Does not: what is in a plan
 (drafting.py), sending it (sending.py), plans of a push (sync/plans.py).
 """
 
@@ -14,11 +14,12 @@ import duckdb
 
 from pipelines import clock
 from pipelines.config.problems import nearest
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, StalePlan
 from pipelines.sync.safety import Broken, lifted, unaccepted
 from pipelines.warehouse import rows
 
 Kind = Literal["write_back", "edit", "event"]
+Way = Literal["write", "hand"]
 Status = Literal["pending", "applying", "applied", "partly_applied", "superseded", "refused"]
 CHECKSUM = (
     "select md5(coalesce(string_agg(md5(one::text), '' order by seq), '')) "
@@ -76,7 +77,8 @@ def get(connection: duckdb.DuckDBPyConnection, plan_id: str) -> CrmPlan:
         known = rows(connection, "select plan_id from plan.write_backs order by created_at desc")
         close = nearest(plan_id, [str(row["plan_id"]) for row in known])
         raise ConfigError(
-            f"there is no plan {plan_id} for a CRM.",
+            "there is no such plan for a CRM.",
+            where=plan_id,
             do=f"Did you mean {close}?" if close else "`enlist crm plan SYNC` makes one.",
         )
     return _plan(found[0])
@@ -129,6 +131,22 @@ def entered(row: Mapping[str, Any]) -> str:
 def checksum(connection: duckdb.DuckDBPyConnection, plan_id: str) -> str:
     """Md5 over every column of every row of the plan, in order."""
     return str(connection.execute(CHECKSUM, [plan_id]).fetchall()[0][0])
+
+
+def raise_unless_of(plan: CrmPlan, sync: str) -> None:
+    """Raise `ConfigError` for a plan of another sync, `StalePlan` for one whose place a newer one took."""
+    if plan.sync != sync:
+        raise ConfigError(
+            f"it is a plan of {plan.sync}, not of {sync}.", where=plan.plan_id, do=f"Name {plan.sync} with it."
+        )
+    if plan.status == "superseded":
+        raise stale(plan, "it is superseded by a newer one")
+
+
+def stale(plan: CrmPlan, why: str) -> StalePlan:
+    """The error for a plan that is not what is asked for any more."""
+    command = f"enlist crm plan {plan.sync}" if plan.kind == "write_back" else f"enlist crm {plan.kind} {plan.sync} ..."
+    return StalePlan(f"Plan {plan.plan_id} is stale: {why}.", do=f"Make a new one: {command}")
 
 
 def set_status(connection: duckdb.DuckDBPyConnection, plan_id: str, status: Status) -> None:

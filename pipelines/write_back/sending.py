@@ -16,15 +16,15 @@ from itertools import groupby
 from json import loads
 from typing import Any
 
-from pipelines import clock, locks, progress
+from pipelines import locks, progress
 from pipelines.config import Home, SyncConfig
 from pipelines.crm import open_writer
 from pipelines.crm.base import CalendarEvent, Edit, Note, Writer, Written
-from pipelines.errors import ConfigError, EnlistError, Interrupted, StalePlan, TransientError, UnsafePlan
+from pipelines.errors import ConfigError, EnlistError, Interrupted, TransientError, UnsafePlan
 from pipelines.ledger import load as ledger
 from pipelines.ledger.crm_journal import CrmJournal
-from pipelines.sync.stale import MAX_AGE
-from pipelines.warehouse import Warehouse, rows
+from pipelines.sync import stale
+from pipelines.warehouse import Warehouse
 from pipelines.write_back import drafting, plans
 from pipelines.write_back.plans import CrmPlan
 
@@ -103,10 +103,7 @@ class WriteBack:
                 plan = drafting.plan_write_back(connection, self.home, self.sync)
             else:
                 plan = plans.get(connection, self.request.plan_id)
-            if plan.sync != self.sync.sync:
-                raise ConfigError(f"it is a plan of {plan.sync}.", where=plan.plan_id)
-            if plan.status == "superseded":
-                raise self._stale(plan, "it is superseded by a newer one")
+            plans.raise_unless_of(plan, self.sync.sync)
             return plans.accept(connection, plan, self.request.accept, self.request.by)
 
     def _raise_if_unsafe(self, plan: CrmPlan) -> None:
@@ -125,41 +122,12 @@ class WriteBack:
     def _read_rows(self, plan: CrmPlan) -> tuple[list[Row], int]:
         """The rows to send now, and how many are left because nobody asks for them any more."""
         with self.warehouse.transaction() as connection:
-            self._raise_if_stale(plan, plans.checksum(connection, plan.plan_id))
-            drafting.draw(connection, self.home, self.sync, plan.kind, plan.about)
-            found = rows(
-                connection,
-                """
-                select rows.*, drafted.entity is not null as is_asked
-                from plan.write_back_rows as rows
-                left join drafted
-                    on rows.op = drafted.op and rows.entity = drafted.entity and rows.contact_key = drafted.contact_key
-                    and rows.field = drafted.field and rows.after = drafted.after and drafted.state = 'planned'
-                where rows.plan_id = ? and rows.way = 'write' and not exists (
-                    from ledger.write_backs as known
-                    where known.change_id = rows.change_id and known.outcome in ('applied', 'unchanged', 'refused')
-                )
-                order by rows.seq
-                """,
-                [plan.plan_id],
-            )
-        todo = [row for row in found if row["is_asked"]]
+            why = stale.why_stale(plan, self.home, self.sync, checksum_now=plans.checksum(connection, plan.plan_id))
+            if why:
+                raise plans.stale(plan, why)
+            found = drafting.redraw(connection, self.home, self.sync, plan, "write")
+        todo = [row for row in found if row["state"] == "planned"]
         return todo, len(found) - len(todo)
-
-    def _raise_if_stale(self, plan: CrmPlan, checksum_now: str) -> None:
-        for is_stale, why in (
-            (plan.checksum != checksum_now, "its rows are not those that were frozen"),
-            (plan.config_hash != self.sync.config_hash(self.home.connections), "the configuration of the sync changed"),
-            (clock.naive(clock.now()) - plan.created_at > MAX_AGE, f"it is older than {MAX_AGE.days * 24} hours"),
-        ):
-            if is_stale:
-                raise self._stale(plan, why)
-
-    def _stale(self, plan: CrmPlan, why: str) -> StalePlan:
-        again = (
-            f"enlist crm plan {plan.sync}" if plan.kind == "write_back" else f"enlist crm {plan.kind} {plan.sync} ..."
-        )
-        return StalePlan(f"Plan {plan.plan_id} is stale: {why}.", do=f"Make a new one: {again}")
 
     def _send(self, plan: CrmPlan, todo: Sequence[Row], result: Result) -> None:
         journal = CrmJournal(
@@ -243,7 +211,9 @@ class _Sending:
         self.outcomes[written.outcome] += 1
         self.failed_in_a_row = self.failed_in_a_row + 1 if written.outcome == "failed" else 0
         if self.failed_in_a_row >= MOST_FAILED:
-            raise TransientError(f"The CRM gave no usable answer {MOST_FAILED} times in a row.", do="Try again later.")
+            raise TransientError(
+                f"no usable answer came {MOST_FAILED} times in a row.", where="the CRM", do="Try again later."
+            )
 
 
 def _check(writer: Writer, todo: Sequence[Row]) -> None:

@@ -1,4 +1,8 @@
-"""Fixtures of the contract tests: simulators on loopback and free ports, as new for every test."""
+"""Fixtures of the contract tests: simulators on loopback and free ports, as new for every test.
+
+"The contract", and its sections, are the notes on how each service behaves, in ../shared/contracts beside the
+repository; without them everything still runs (pipelines/sandbox/__init__.py).
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -81,7 +81,7 @@ class CrmWorld:
         with self.warehouse.open() as database:
             database.execute(f"""
                 create or replace table sync_people.map_records as
-                select 'crm.{self.entity}' as entity, "{key}" as contact_key, "{owner}" as owner,
+                select 'crm.{self.entity}' as entity, trim("{key}") as contact_key, "{owner}" as owner,
                     lower("{email}") as email_key, "{email}" as email, "{email}" as address, 'wanted' as eligibility,
                     'ok' as verdict, null as detail, null as suggestion, 0 as entity_order
                 from crm_crm.{self.entity}

@@ -8,15 +8,15 @@ of it; the call then takes effect or does not, in turn. The next run has to fini
 """
 
 import multiprocessing
+import os
 import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from push_world import wait_until, when_struck
+from push_world import at_fault, wait_until
 from soaking import some_always
 
 from pipelines.sandbox.simulator import Simulator
@@ -45,21 +45,23 @@ def changing_calls(simulator: Simulator[Any, Any]) -> Counter[str]:
     return calls
 
 
+def as_here(environ: Mapping[str, str], push: Callable[[Path, str], int], home: Path) -> None:
+    """The push with the environment of its test: the server that it is forked from has that of an earlier one."""
+    os.environ.clear()
+    os.environ.update(environ)
+    push(home, "killed")
+
+
 def kill_at(
     simulator: Simulator[Any, Any], push: Callable[[Path, str], int], home: Path, method: str, number: int
 ) -> None:
     """Let `push` (of a home, under a run id) die during its call of this number with this method."""
     kind = "latency" if number % 2 else "drop"  # both wait, but what is dropped then never takes effect
     simulator.fail(kind=kind, latency_ms=100, method=method, skip=number - 1)
-    child, started = PUSHES.Process(target=push, args=(home, "killed")), threading.Event()
-
-    def kill() -> None:
-        started.wait(60)
-        child.kill()
-
-    with when_struck(simulator, kill):
+    child = PUSHES.Process(target=as_here, args=(dict(os.environ), push, home))
+    with at_fault(simulator, signal.SIGKILL) as strike:
         child.start()
-        started.set()
+        strike.at(child.pid)
         child.join()
     assert child.exitcode == -signal.SIGKILL, "it ended by itself"
     wait_until(lambda: simulator.stats()["connections"] == 0)

@@ -5,9 +5,13 @@ people, home and simulator (mailchimp_push_world.py, mailup_push_world.py), faul
 """
 
 import json
+import os
+import queue
 import shutil
+import signal
 import sqlite3
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -24,7 +28,9 @@ from pipelines.http.client import Patience
 from pipelines.ledger import learning
 from pipelines.providers.base import Provider
 from pipelines.quality import checking
+from pipelines.sandbox.faults import Fault
 from pipelines.sandbox.server import Sandbox
+from pipelines.sandbox.simulator import Simulator
 from pipelines.sync.audience import load_audience
 from pipelines.sync.freeze import freeze
 from pipelines.sync.plans import Plan
@@ -256,24 +262,41 @@ def copied(source: Path, port: int, root: Path) -> Iterator[Sandbox]:
         yield sandbox
 
 
-@contextmanager
-def when_struck(simulator: Simulator[Any, Any], act: Callable[[], object]) -> Iterator[threading.Event]:
-    """Meanwhile `act` is done at once when a fault strikes, before anything becomes of the call; the event tells so.
+class Strike:
+    """A signal for a process, sent when a fault strikes: before anything becomes of its call, so it has no answer yet.
 
-    However busy the machine is, a process that `act` kills or stops has no answer to that call yet.
+    That holds however busy the machine is, and whoever starts the process.
     """
-    take, struck = simulator.faults.take, threading.Event()
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.done = threading.Event()
+        self._number = number
+        self._process: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def at(self, process_id: int | None) -> None:
+        """Tell which process is meant; a fault that strikes earlier waits for this."""
+        assert process_id
+        self._process.put(process_id)
+
+    def send(self) -> None:
+        os.kill(self._process.get(timeout=60), self._number)
+        self.done.set()
+
+
+@contextmanager
+def at_fault(simulator: Simulator[Any, Any], number: signal.Signals) -> Iterator[Strike]:
+    """Meanwhile the fault that is switched on sends this signal as it strikes."""
+    take, strike = simulator.faults.take, Strike(number)
 
     def taking(method: str, path: str) -> Fault | None:
         fault = take(method, path)
         if fault is not None:
-            act()
-            struck.set()
+            strike.send()
         return fault
 
     simulator.faults.take = taking  # type: ignore[method-assign]
     try:
-        yield struck
+        yield strike
     finally:
         del simulator.faults.take
 

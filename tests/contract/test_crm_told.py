@@ -128,7 +128,9 @@ def test_the_story_survives_the_warehouse(leads: Leads) -> None:
 
 def test_addresses_are_masked_unless_revealed(leads: Leads) -> None:
     leads.run("one")
-    for command in (("explain", address("anna")), ("failures",)):
+    for command, masked in ((("explain", address("anna")), "a…@l….example"), (("failures",), "b…@l….example")):
+        assert masked in leads.enlist(*command).out
+        assert masked in str(leads.enlist(*command, "--json").document)
         for options in ((), ("--json",)):
             assert "@leads.example" not in leads.enlist(*command, *options).out
 

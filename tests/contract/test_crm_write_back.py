@@ -226,6 +226,27 @@ def test_a_mass_edit_leaves_alone_what_somebody_changed_meanwhile(leads: Leads) 
     assert ("set", "refused", "moved") in leads.told()
 
 
+def test_a_number_that_vtiger_shows_in_its_own_form_is_written_and_known_again(leads: Leads) -> None:
+    """I7: 1000 comes back as 1000.00000000; a revise that changes nothing would move modifiedtime."""
+    for name, outcome, writes in (("one", "applied", 2), ("two", "unchanged", 2)):
+        plan_id = edit_for_clickers(leads, "Annual Revenue", "1000")
+        assert leads.run(name, Request(plan_id, by="anna")).outcomes == {outcome: 2, "left": 0}
+        assert leads.writes() == writes
+    assert (leads.vtiger.record(leads.keys["anna"]) or {})["annualrevenue"] == "1000.00000000"
+
+
+def test_a_value_that_the_extract_shows_in_the_form_of_the_crm_is_not_asked_for(leads: Leads) -> None:
+    """I7: also not of a record that holds it without us."""
+    leads.vtiger.edit(leads.keys["carla"], annualrevenue="1000")
+    leads.run("one", Request(edit_for_clickers(leads, "annualrevenue", "1000"), by="anna"))
+    leads.vtiger.edit(leads.keys["anna"], annualrevenue="5")
+    leads.extract()
+    plan_id = edit_for_clickers(leads, "annualrevenue", "1000")
+    with leads.warehouse.open() as database:
+        (row,) = rows_of(database, plan_id)
+    assert (row["contact_key"], row["before"]) == (leads.keys["anna"], "5.00000000")
+
+
 def test_an_event_stands_once_in_the_calendar_of_each_clicker_s_owner(leads: Leads) -> None:
     """I7: also when the same is asked for twice, and when the answers are lost."""
     leads.vtiger.fail(kind="drop", path="create", applied=True, times=1)

@@ -16,7 +16,7 @@ import pytest
 from mailchimp_push_judge import Meanwhile, Stage, assert_converged, assert_remembered, documents_of, prepare, staged
 from mailchimp_push_world import EVERYBODY, PushWorld, furnish, lay_out
 from push_troubles import EMPTY, FOR_EVER, TRUNCATED, Passing, Stop, Trouble, break_off, finish, late, slow, usual
-from push_world import is_finished, wait_until
+from push_world import at_fault, is_finished, wait_until
 
 from pipelines.errors import TransientError
 from pipelines.providers.base import Batch
@@ -120,9 +120,8 @@ def test_killed_pushes_are_finished_by_the_next_run(stage: Stage) -> None:
     for number, (method, path, skip) in enumerate((("DELETE", MEMBER, 20), ("PUT", MEMBER, 10))):
         stage.mailchimp.fail(kind="latency", latency_ms=100, method=method, path=path, skip=skip)
         command = [sys.executable, str(SCRIPT), str(stage.world.home.root), f"killed-{number}"]
-        running: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
-        with when_struck(stage.mailchimp, lambda: running.get(timeout=60).kill()), subprocess.Popen(command) as child:  # noqa: B023
-            running.put(child)
+        with at_fault(stage.mailchimp, signal.SIGKILL) as strike, subprocess.Popen(command) as child:
+            strike.at(child.pid)
             child.wait()
         assert child.returncode == -signal.SIGKILL, "it ended by itself"
         wait_until(lambda: stage.mailchimp.stats()["connections"] == 0)

@@ -10,12 +10,38 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from mailup_push_world import STRANGERS, Stage, assert_converged, assert_remembered, prepare, staged
+from mailup_push_world import (
+    BLUE,
+    IN_NO_TIME,
+    STRANGERS,
+    Person,
+    PushWorld,
+    Stage,
+    assert_converged,
+    assert_remembered,
+    lay_out,
+    prepare,
+    staged,
+)
 from mailup_world import before_calls
-from push_troubles import EMPTY, TRUNCATED, Passing, Stop, Trouble, break_off, finish, slow, usual
+from push_troubles import (
+    EMPTY,
+    FOR_EVER,
+    TRUNCATED,
+    Passing,
+    Stop,
+    Trouble,
+    break_off,
+    finish,
+    problem,
+    slow,
+    usual,
+)
 from push_world import is_finished, wait_until
 
+from pipelines.errors import TransientError
 from pipelines.sandbox.http import Call
+from pipelines.sandbox.mailup.simulator import Mailup
 
 LIST_IMPORT, GROUP_IMPORT = "/Console/List/{id_list}/Recipients", "/Console/Group/{id_group}/Recipients"
 IMPORT = "/Console/Import/{id_import}"
@@ -117,3 +143,19 @@ def test_after_an_import_that_never_completed_one_more_run_ends_as_wanted(stage:
     assert stage.world.run("now-2").outcomes["failed"] == 0
     assert_converged(stage)
     assert_remembered(stage)
+
+
+def test_a_mailup_that_dies_within_the_last_batch_fails_the_push(mailup_simulator: Mailup, tmp_path: Path) -> None:
+    """Exit 5: no other batch would find out; the next run does the rest."""
+    mailup_simulator.turn(**IN_NO_TIME)
+    lay_out(tmp_path, mailup_simulator.url.removesuffix("/mailup"))
+    world, people = PushWorld(tmp_path), [Person("same", number) for number in range(12)]
+    world.write_crm({person: {} for person in people})
+    world.run("past", reads_crm=True)
+    world.write_crm(dict.fromkeys(people, BLUE))
+    world.plan(reads_crm=True)
+    mailup_simulator.fail(**problem(503), method="POST", path=ENTER, skip=4, times=FOR_EVER)
+    with world.provider() as provider, pytest.raises(TransientError, match=r"8 of 12 .*: 4 applied, .*8 failed"):
+        world.push(provider, "now")
+    mailup_simulator.faults.clear()
+    assert world.run("next").outcomes == {"applied": 8}

@@ -156,7 +156,7 @@ def test_a_list_that_shrinks_while_it_is_read_skips_somebody(call: MailupCaller)
         ('""', 12),
     ],
 )
-def test_filterby_selects(call: MailupCaller, expression: str, found: int) -> None:
+def test_filterby_leaves_only_those_whom_its_expression_fits(call: MailupCaller, expression: str, found: int) -> None:
     page = call("GET", "LIST/Recipients/EmailOptins", params={"filterby": expression, "PageSize": 5}).json()
     assert page["TotalElementsCount"] == found and len(page["Items"]) == min(found, 5)
 

@@ -179,7 +179,7 @@ def test_unsubscribing_keeps_the_groups_and_an_earlier_reason(call: MailupCaller
 
 
 def test_subscribing_by_id_forces_people_back_and_the_history_tells(call: MailupCaller) -> None:
-    """Section 12.1 and the design rule of 6.3."""
+    """Contract, sections 12.1 and 6.3."""
     assert call("POST", f"LIST/Subscribe/{number(call, MARIO)}").content == b""
     assert call.statuses()[MARIO] == "OPTIN"
     (entry,) = call.simulator.resubscribed()

@@ -1,7 +1,6 @@
 """The back stage of the MailUp simulator: history, faults, switches, restarts, and how quick its pages are."""
 
 import json
-import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -263,18 +262,29 @@ def test_two_fresh_sandboxes_of_one_seed_are_the_same(tmp_path: Path) -> None:
     assert found[0] == found[1] != found[2]
 
 
-def test_a_page_of_100000_recipients_comes_in_under_100_ms(call: MailupCaller, mailup_simulator: Mailup) -> None:
-    bodies = (
+def test_any_page_of_100000_recipients_costs_about_what_one_of_1000_does(
+    call: MailupCaller, mailup_simulator: Mailup
+) -> None:
+    """The best of several rounds; what looks at everybody would cost a hundred times as much."""
+    bodies = [
         {"Email": f"p{number:06}@massa.example", "Name": "", "Fields": [{"Id": 12, "Value": str(number)}]}
         for number in range(100_000)
-    )
-    mailup_simulator.add_recipients(call.list_id, bodies, group_id=1)
-    for path in ("LIST/Recipients/Subscribed", "LIST/Recipients/EmailOptins", "/Group/1/Recipients"):
+    ]
+    paths = ("LIST/Recipients/Subscribed", "LIST/Recipients/EmailOptins", "/Group/1/Recipients")
+
+    def best(path: str, page: int, of: int) -> float:
         times = []
-        for page in (0, 250, 499, 250, 499):
+        for _ in range(7):
             start = time.perf_counter()
             answer = call("GET", f"{path}?PageSize=200&PageNumber={page}").json()
             times.append(time.perf_counter() - start)
-            assert len(answer["Items"]) == 200 and answer["TotalElementsCount"] >= 100_000
-        assert statistics.median(times) < 0.1, path
+            assert len(answer["Items"]) == 200 and answer["TotalElementsCount"] >= of
+        return min(times)
+
+    mailup_simulator.add_recipients(call.list_id, bodies[:1_000], group_id=1)
+    few = {path: best(path, 0, of=1_000) for path in paths}
+    mailup_simulator.add_recipients(call.list_id, bodies[1_000:], group_id=1)
+    for path in paths:
+        for page in (0, 250, 499):
+            assert best(path, page, of=100_000) < 5 * few[path], (path, page)
     assert len(call.items("LIST/Recipients/Subscribed", filterby="Email=='p050000@massa.example'")) == 1

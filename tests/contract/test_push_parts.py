@@ -12,11 +12,12 @@ import pytest
 from mailchimp_push_judge import Meanwhile, Stage, by_hand, settle, settled, staged
 from mailchimp_push_world import Person
 
-from pipelines.errors import StalePlan, UnsafePlan
+from pipelines.config import load_home
+from pipelines.errors import ConfigError, StalePlan, UnsafePlan
 from pipelines.ledger.journal import folder_of
 from pipelines.providers.base import Batch
 from pipelines.sync import plans
-from pipelines.sync.push import hash_of
+from pipelines.sync.push import Push, Request, hash_of
 
 PEOPLE = tuple(Person("same", number) for number in range(20, 60))
 NEW = tuple(Person("coming", number) for number in range(20, 32))
@@ -163,7 +164,7 @@ def test_a_key_of_another_account_makes_a_plan_stale(stage: Stage) -> None:
 
 
 def test_too_many_rows_that_moved_stop_the_push_and_are_told_by_reason(stage: Stage) -> None:
-    """Design, section 7: above 5% of the plan and more than `floor` rows."""
+    """Above 5% of the plan and more than `floor` rows."""
     stage.world.write_crm({person: {"Tags": "A", "First": "Other"} for person in PEOPLE})
     stage.world.plan(reads_crm=True)
     for person in PEOPLE[:26]:
@@ -209,6 +210,25 @@ def test_who_says_no_while_leavers_are_sent_is_not_archived_unseen(stage: Stage,
     assert statuses[late] in ("unsubscribed", "archived")
     back = [person.last_address for person in leavers[:-1]]
     assert {statuses[address] for address in back} == {"subscribed"}
+
+
+def test_a_plan_of_another_sync_is_refused_and_stays_as_it_is(stage: Stage) -> None:
+    """Nothing is accepted for it, it does not expire, and its own sync can still push it."""
+    stage.world.write_crm({**settled(PEOPLE), NEW[0]: {}})
+    plan = stage.world.plan(reads_crm=True)
+    syncs = stage.world.home.root / "syncs"
+    text = (syncs / "people.yaml").read_text(encoding="utf-8")
+    (syncs / "other.yaml").write_text(text.replace("sync: people", "sync: other"), encoding="utf-8")
+    home = load_home(stage.world.home.root, environ={}, check=False)
+    asked = Request(plan.plan_id, accept=("max_adds",), by="kim")
+    with stage.world.provider() as provider:
+        with pytest.raises(ConfigError, match=f"plan {plan.plan_id} belongs to the sync people") as caught:
+            Push(home, home.sync("other"), provider, stage.world.warehouse, "now", asked).run()
+        assert f"enlist push people --plan {plan.plan_id}" in caught.value.do
+        with stage.world.warehouse.open() as connection:
+            stored = plans.get(connection, plan.plan_id)
+        assert (stored.status, stored.accepted) == ("pending", ())
+        assert stage.world.push(provider, "its own", plan_id=plan.plan_id).outcomes == {"applied": 1}
 
 
 def test_a_change_whose_row_was_altered_is_never_sent(stage: Stage) -> None:

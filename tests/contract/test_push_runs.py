@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from push_world import wait_until
+from push_world import at_fault, wait_until
 from rehearsal import PLANNING, SYNC, Rehearsal, rehearsing
 
 pytestmark = pytest.mark.slow
@@ -61,9 +61,12 @@ def test_a_second_run_of_a_sync_leaves_and_another_sync_goes_its_way(two_syncs: 
     slow = {"kind": "latency", "latency_ms": 1500, "method": "POST", "path": "/lists/{list_id}"}
     two_syncs.mailchimp.fail(**slow)
     home = two_syncs.root
-    with enlist(home, "push", SYNC, "--accept", "first_run") as first:
-        wait_until(lambda: not two_syncs.mailchimp.faults.waiting() or first.poll() is not None, 120)
-        first.send_signal(signal.SIGSTOP)
+    with (
+        at_fault(two_syncs.mailchimp, signal.SIGSTOP) as strike,
+        enlist(home, "push", SYNC, "--accept", "first_run") as first,
+    ):
+        strike.at(first.pid)
+        wait_until(lambda: strike.done.is_set() or first.poll() is not None, 120)
         seq = two_syncs.seq()
         try:
             with enlist(home, "sync", SYNC) as second, enlist(home, "sync", OTHER, "--accept", "first_run") as other:

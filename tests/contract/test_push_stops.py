@@ -4,6 +4,7 @@ Belongs here: real processes, their exit codes and last words, held against the 
 (test_push_kills.py), faults that pass (test_mailchimp_faults.py).
 """
 
+import json
 import shutil
 import signal
 import subprocess
@@ -15,14 +16,18 @@ from pathlib import Path
 import pytest
 from mailchimp_push_judge import Stage, settle, settled, staged
 from mailchimp_push_world import Person, PushWorld
-from push_world import wait_until
+from push_troubles import FOR_EVER, problem
+from push_world import at_fault
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, TransientError
+from pipelines.http.client import Patience
+from pipelines.ledger.journal import folder_of
 from pipelines.sync import plans
 
 SCRIPT = Path(__file__).with_name("mailchimp_push_world.py")
 AUDIENCE = "/lists/{list_id}"
-OLD = (Person("same", 20),)
+MEMBER = "/lists/{list_id}/members/{subscriber_hash}"
+OLD = tuple(Person("same", number) for number in range(20, 50))
 NEW = tuple(Person("coming", number) for number in range(20, 219))
 FORGOTTEN = Person("about", 0)  # sorts before the others, so that the first batch has a refusal
 PORTION = 40
@@ -79,10 +84,10 @@ def test_a_push_told_to_stop_ends_at_the_border_of_its_batch_and_says_what_is_tr
 ) -> None:
     """Exit 130 within seconds: the batch under way is finished and counted, the rest is left."""
     stage.mailchimp.fail(kind="latency", latency_ms=500, method="POST", path=AUDIENCE, skip=1)
-    with pushing(stage) as process:
-        wait_until(lambda: not stage.mailchimp.faults.waiting())
+    with at_fault(stage.mailchimp, number) as strike, pushing(stage) as process:
+        strike.at(process.pid)
+        assert strike.done.wait(60)
         asked = time.monotonic()
-        process.send_signal(number)
         said, _ = process.communicate(timeout=60)
     assert time.monotonic() - asked < 10
     assert process.returncode == 130
@@ -97,9 +102,8 @@ def test_a_push_told_to_stop_ends_at_the_border_of_its_batch_and_says_what_is_tr
 
 def test_a_push_told_to_stop_while_it_still_reads_sends_nothing(stage: Stage) -> None:
     stage.mailchimp.fail(kind="latency", latency_ms=500, method="GET", path="/lists/{list_id}/members")
-    with pushing(stage) as process:
-        wait_until(lambda: not stage.mailchimp.faults.waiting())
-        process.send_signal(signal.SIGTERM)
+    with at_fault(stage.mailchimp, signal.SIGTERM) as strike, pushing(stage) as process:
+        strike.at(process.pid)
         said, _ = process.communicate(timeout=60)
     assert (process.returncode, there(stage)) == (130, 0)
     assert "Stopped at a batch border: 0 applied, 0 refused, 200 left." in said
@@ -122,8 +126,53 @@ def test_a_provider_that_dies_in_the_middle_leaves_a_plan_that_says_so(stage: St
     assert len(adds) == len({entry["member_id"] for entry in adds}) == 199
 
 
+def test_a_provider_that_dies_within_the_last_batch_fails_the_push_all_the_same(stage: Stage) -> None:
+    """Exit 5: no other batch would find out. The summary is true, the journal closed; the next run does the rest."""
+    plan = leaving(stage)
+    stage.mailchimp.fail(**problem(503), method="DELETE", path=MEMBER, skip=10, times=FOR_EVER)
+    with stage.world.provider() as provider, pytest.raises(TransientError) as caught:
+        stage.world.push(provider, "now")
+    assert caught.value.exit_code == 5
+    assert caught.value.what == "20 of 30 changes got no usable answer: 10 applied, 0 refused, 20 failed, 0 left."
+    assert caught.value.do.startswith(f"Send the rest with `enlist push people --plan {plan.plan_id}`")
+    assert (totals(stage), status_of_plan(stage.world)) == ({"applied": 10, "failed": 20}, "partly_applied")
+    journal = folder_of(stage.world.home.ledger) / "now.ndjson"
+    last = json.loads(journal.read_text(encoding="utf-8").splitlines()[-1])
+    assert (last["line"], last["is_read_back"]) == ("end", True)
+    stage.mailchimp.faults.clear()
+    assert stage.world.run("next").outcomes == {"applied": 20}
+    assert archived(stage) == 30
+
+
+def test_rows_that_fail_alone_fail_the_push_when_all_others_are_done(stage: Stage) -> None:
+    """What is not applied is never told as success, though the provider answers again; the same plan has the rest."""
+    assert leaving(stage, coming=50).size == 80
+    stage.mailchimp.fail(**problem(503), method="DELETE", path=MEMBER, skip=3)
+    with (
+        stage.world.provider(Patience(max_attempts=1)) as provider,
+        pytest.raises(TransientError, match="of 80 changes got no usable answer"),
+    ):
+        stage.world.push(provider, "now")
+    outcomes = totals(stage)
+    assert outcomes["failed"] > 0 and outcomes == {"applied": 50 + archived(stage), "failed": 30 - archived(stage)}
+    with stage.world.provider() as provider:
+        assert stage.world.push(provider, "rest").outcomes == {"applied": outcomes["failed"]}
+    assert (archived(stage), status_of_plan(stage.world)) == (30, "applied")
+
+
+def leaving(stage: Stage, coming: int = 0) -> plans.Plan:
+    """Plan to archive everybody who was there, one by one, and to add so many after them."""
+    gone = {person: {"Tags": "A", "Flag": "Nee"} for person in OLD}
+    stage.world.write_crm({**gone, **dict.fromkeys(NEW[:coming], {})})  # noqa: RUF024
+    return stage.world.plan(reads_crm=True)
+
+
+def archived(stage: Stage) -> int:
+    return sum(found["status"] == "archived" for found in stage.documents().values())
+
+
 def test_what_a_broken_off_first_push_left_is_sent_by_the_schedule(stage: Stage) -> None:
-    """Design, section 5: a person accepted the first plan; its rest is no reason to ask again, however large."""
+    """A person accepted the first plan; its rest is no reason to ask again, however large."""
     forget(stage)
     stage.world.write_crm(dict.fromkeys(NEW, {}))  # noqa: RUF024
     plan = stage.world.plan(reads_crm=True)
@@ -154,7 +203,7 @@ def forget(stage: Stage) -> None:
 def test_a_copied_home_does_not_send_beside_its_original(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Design, section 2: a second home on the same audience stops the push; when the first gives it up it may go on."""
+    """A second home on the same audience stops the push; when the first gives it up it may go on."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(type(stage.world.settings()), "is_loopback", lambda self: False)  # the sandbox claims nothing
     original = stage.world.home.root

@@ -191,6 +191,7 @@ def test_every_link_of_every_campaign_has_the_providers_clicks_and_clickers(
 ) -> None:
     """I6, I10: Mailchimp takes the clicks of somebody who was deleted off its links, and leaves them in its totals."""
     account = accounts[provider]
+    assert len(account.reports) == 3
     for campaign_id, report in account.reports.items():
         of_campaign = f"where campaign_id = '{campaign_id}'"
         query = f"select url, clicks from marts.link_clicks {of_campaign} and email_key = '{account.deleted}'"
@@ -209,7 +210,9 @@ def test_everybody_whom_the_provider_tells_of_has_its_opens_and_clicks(
 ) -> None:
     """I5, I9: person by person, people's opens and machines' together."""
     account = accounts[provider]
+    assert len(account.reports) == 3
     for campaign_id, report in account.reports.items():
+        assert report.sends
         query = f"select email_key, opens + machine_opens, clicks from marts.sends where campaign_id = '{campaign_id}'"
         found = {email: (opens, clicks) for email, opens, clicks in account.ask(query)}
         assert {email: found[email] for email in report.sends} == {

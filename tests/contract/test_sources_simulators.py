@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from pipelines.config import Home, load_home
 from pipelines.config.connections import IterasConnection, VtigerConnection, VtigerEntity
 from pipelines.crm.base import CalendarEvent, Edit, Note, Written
-from pipelines.crm.iteras import IterasSource
-from pipelines.crm.iteras_writing import IterasWriter
+from pipelines.crm.iteras.reading import IterasSource
+from pipelines.crm.iteras.writing import IterasWriter
 from pipelines.crm.loading import Loaded, load_entity
 from pipelines.crm.vtiger.reading import VtigerSource
 from pipelines.crm.vtiger.writing import VtigerWriter

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import mailchimp_push_world
 import mailup_push_world
 import pytest
 import requests
-from push_world import World, copied, wait_until, when_struck
+from push_world import World, at_fault, copied, wait_until
 
 from pipelines.config import load_home
 from pipelines.errors import ConfigError
@@ -256,15 +255,9 @@ def test_of_a_first_pull_that_was_killed_what_was_read_survives(opened: Callable
     account = opened("mailchimp")
     account.simulator.fail(kind="latency", latency_ms=100, method="GET", path="/reports/{campaign_id}/sent-to", skip=1)
     child = Processes.Process(target=pull_home, args=(account.world.home.root, account.audience_id))
-    started = threading.Event()
-
-    def kill() -> None:
-        started.wait(60)
-        child.kill()
-
-    with when_struck(account.simulator, kill):
+    with at_fault(account.simulator, signal.SIGKILL) as strike:
         child.start()
-        started.set()
+        strike.at(child.pid)
         child.join()
     assert child.exitcode == -signal.SIGKILL, "it ended by itself"
     before = account.tables()

@@ -11,7 +11,8 @@ import pytest
 import requests
 from rehearsal import Document, Rehearsal, Step
 
-from pipelines.publishing import PUBLISHED, publish
+from pipelines.dictionary import PUBLISHED
+from pipelines.publishing import publish
 from pipelines.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
@@ -165,7 +166,7 @@ def test_statistics_send_nothing(campaigns: Step) -> None:
 
 
 def test_a_reader_never_blocks_a_run_and_a_run_never_breaks_a_reader(settled: Rehearsal, tmp_path: Path) -> None:
-    """Design, section 2: the file is replaced whole while somebody has it open, also while the warehouse is busy."""
+    """The file is replaced whole while somebody has it open, also while the warehouse is busy."""
     copy = settled.copy(tmp_path / "home")
     warehouse = Warehouse(copy.home())
     count = "select count(*) from quality.bad_emails"

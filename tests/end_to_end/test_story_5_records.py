@@ -11,6 +11,7 @@ from cast import CAST, address
 from rehearsal import SYNC, Rehearsal, Step, running
 from story import Planned
 
+from pipelines.cli.running import prepare_dagster_home
 from pipelines.defs.running import PROCESS_TAG
 
 pytestmark = pytest.mark.slow
@@ -20,8 +21,10 @@ ADDRESS = re.compile(rb"[\w.+'-]+@[\w-]+\.[\w.-]+")
 
 @pytest.fixture(scope="module")
 def instance(rehearsal: Rehearsal, emptied: Planned) -> Iterator[dg.DagsterInstance]:
-    with running(), dg.DagsterInstance.from_config(str(rehearsal.home().dagster_home)) as found:
-        yield found
+    with running():
+        folder = prepare_dagster_home(rehearsal.home())
+        with dg.DagsterInstance.from_config(str(folder)) as found:
+            yield found
 
 
 def materializations(instance: dg.DagsterInstance, run_id: str) -> dict[str, dg.AssetMaterialization]:
@@ -135,7 +138,7 @@ def test_a_check_tells_the_failing_share_and_its_asset_where_the_page_lies(
 
 
 def test_a_killed_run_is_marked_failed_by_the_next_command(instance: dg.DagsterInstance, emptied: Planned) -> None:
-    """Design, section 7: at start-up, runs whose process is gone are marked failed."""
+    """At start-up, runs whose process is gone are marked failed."""
     assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     ended = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
     assert len(ended) == 4  # stopped, killed, shrunken, emptied

@@ -227,7 +227,7 @@ LATE = (
         ("show", "auditcase_mailchimp-1"),
         2,
         "",
-        "there is no plan auditcase_mailchimp-1",
+        "there is no such plan",
         "Did you mean auditcase_mailchimp-",
     ),
     Case(
@@ -437,7 +437,7 @@ def test_a_canary_of_somebody_who_is_not_in_the_plan_leaves_the_plan_to_be_pushe
 
 
 def test_a_sync_that_names_another_audience_stops_with_an_explanation(tmp_path: Path) -> None:
-    """A9. Design, section 2: an audience is pinned with its account; another one stops the sync, whoever is first."""
+    """A9. An audience is pinned with its account; another one stops the sync, whoever is first."""
     with rehearsing(tmp_path / "home", people=1) as home:
         data = {"company": "V", "sender_name": "V", "sender_email": "v@voorbeeld.example", "address": "Dorpsstraat 1"}
         data |= {"city": "Utrecht", "country": "NL", "permission_reminder": "U bent relatie."}
@@ -508,7 +508,7 @@ def test_a_warehouse_that_another_run_holds_for_too_long_is_busy(
 def test_a_second_run_of_a_sync_leaves_at_once(warm: Rehearsal) -> None:
     """Exit 6: one run per sync; nothing is planned and nothing sent."""
     seq = warm.seq()
-    with locks.held(warm.home().locks / f"run-{SYNC}", wait=0, busy=""):
+    with locks.run_of(warm.home().locks, SYNC):
         done = warm.enlist("sync", SYNC, "--json")
         state = json.loads(warm.enlist("status", "--json").out)["result"]["syncs"][0]["state"]
     assert done.code == 6
@@ -519,7 +519,7 @@ def test_a_second_run_of_a_sync_leaves_at_once(warm: Rehearsal) -> None:
 
 
 def test_the_demo_refuses_an_account_that_is_not_on_this_machine(warm: Rehearsal) -> None:
-    """Design, section 3: enlist demo refuses a URL that is not loopback."""
+    """Enlist demo refuses a URL that is not loopback."""
     home = warm.root / "connections.yaml"
     text = re.sub(r"    url: http://127\.0\.0\.1.*/mailchimp\n", "", home.read_text(encoding="utf-8"))
     home.write_text(text, encoding="utf-8")

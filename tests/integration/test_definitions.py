@@ -108,7 +108,7 @@ def test_the_assets_and_their_groups(specs: dict[str, dg.AssetSpec]) -> None:
     assert found == GROUPS
 
 
-def test_the_jobs(definitions: dg.Definitions) -> None:
+def test_there_is_a_job_for_each_schedule_and_no_other(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in definitions.resolve_all_job_defs()}
     assert {job for job in jobs if not job.startswith("__")} == set(SCHEDULES)
 
@@ -131,6 +131,7 @@ def test_the_members_job_runs_the_sync_and_the_marts_and_reads_no_campaign(defin
 
 
 def test_every_asset_says_what_it_is_whose_it_is_and_what_it_is_made_with(specs: dict[str, dg.AssetSpec]) -> None:
+    assert set(specs) == {name for group in GROUPS.values() for name in group}
     for name, spec in specs.items():
         assert spec.description, name
         assert "one row per" in spec.description.lower() or name.endswith("published"), name
@@ -181,7 +182,9 @@ def test_lineage_leads_from_the_crm_table_to_the_marts_without_a_gap(specs: dict
 
 
 def test_every_asset_is_downstream_of_the_crm_or_the_provider(specs: dict[str, dg.AssetSpec]) -> None:
-    for name in set(specs) - OUTSIDE:
+    inside = set(specs) - OUTSIDE
+    assert len(inside) == sum(map(len, GROUPS.values())) - len(OUTSIDE)
+    for name in inside:
         assert ancestors(specs, name) & OUTSIDE, name
 
 

@@ -23,19 +23,27 @@ from pipelines.config.connections import (
     FileConnection,
     IterasConnection,
     MailchimpConnection,
+    MailupConnection,
     SqlConnection,
     VtigerConnection,
 )
 from pipelines.config.sync import Source, SyncConfig
 from pipelines.config.values import Limit, Strict
+from pipelines.dictionary import PUBLISHED
 from pipelines.errors import ConfigError
-from pipelines.publishing import PUBLISHED
 from pipelines.sandbox.mailchimp.acts import ACTS, NEW_ACTS
 from pipelines.sandbox.mailchimp.seeding import API_KEY
 from pipelines.sync.safety import ACCEPTABLE, Rule
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTED = (SqlConnection, FileConnection, VtigerConnection, IterasConnection, MailchimpConnection)
+DOCUMENTED = (
+    SqlConnection,
+    FileConnection,
+    VtigerConnection,
+    IterasConnection,
+    MailchimpConnection,
+    MailupConnection,
+)
 README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

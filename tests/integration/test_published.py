@@ -16,7 +16,8 @@ import pytest
 from rehearsal import Rehearsal
 
 from pipelines import dictionary
-from pipelines.publishing import PUBLISHED, publish
+from pipelines.dictionary import PUBLISHED
+from pipelines.publishing import publish
 from pipelines.warehouse import Warehouse
 
 OLD = "1.1.3"  # the oldest DuckDB that there is for every Python that Enlist runs on
@@ -80,7 +81,10 @@ def test_duckdb_1_opens_the_file_and_finds_all_rows_and_comments(
 
 @pytest.mark.slow
 def test_pandas_reads_every_table(published: duckdb.DuckDBPyConnection) -> None:
-    for name, count in counts(published).items():
+    rows = counts(published)
+    assert rows.keys() == {f"{schema}.{table}" for schema, table in PUBLISHED}
+    assert any(rows.values())
+    for name, count in rows.items():
         frame = published.sql(f"from {name}").df()
         assert isinstance(frame, pd.DataFrame)
         assert len(frame) == count

@@ -276,10 +276,11 @@ class World:
 
     def _apply(self, row: Row, secrets: Mapping[str, Mapping[str, str]]) -> dict[str, Any] | None:
         """What the provider does with one change, and what it says it holds then."""
-        key, before, after = row["email_key"], row["before"] or {}, row["after"]
+        # As every provider, it knows nobody by another spelling of their address.
+        key, before, after = row["email"].lower(), row["before"] or {}, row["after"]
         if (row["op"] == "add" and row["before"] is None) or row["op"] == "rename":
             assert key not in self.audience, f"{key} is there already"
-            old = self.audience.pop(row["old_email_key"]) if row["op"] == "rename" else Person("")
+            old = self.audience.pop(before["email"].lower()) if row["op"] == "rename" else Person("")
             old.provider_id = old.provider_id or self._new_id()
             self.audience[key] = replace(old, email=row["email"], fields={**dict.fromkeys(FIELDS, ""), **old.fields})
         member = self.audience[key]
@@ -294,7 +295,8 @@ class World:
         if "fields" not in after:
             return None
         for name, value in after["fields"].items():
-            member.fields[name] = rewritten(name, secrets.get(key, {}).get(name, value) or "")
+            clear = secrets.get(row["email_key"], {})
+            member.fields[name] = rewritten(name, clear.get(name, value) or "")
         return {"fields": self._concealed(member.fields)}
 
     def _secrets(self) -> dict[str, dict[str, str]]:

@@ -16,9 +16,10 @@ from plan_world import World, person
 
 from pipelines.config import SyncConfig
 from pipelines.errors import ConfigError
-from pipelines.quality import catalogue, checking, docs, measures
+from pipelines.quality import catalogue, checking, measures
 from pipelines.quality.checking import record
 from pipelines.quality.suites import Limit, Suite, judge
+from pipelines.reports import quality as pages
 from pipelines.warehouse import Warehouse
 
 SYNC = "people"
@@ -244,7 +245,7 @@ def test_the_page_shows_each_expectation_with_what_was_found_and_needs_no_networ
         Limit("lost", "missing", maximum=0),
     )
     suite = Suite("wanted", "Members wanted", "Whom the CRM asks for.", limits)
-    page = docs.rendered("people", [judge(suite, {"bad": 0.0534, "empty": 1_204})])
+    page = pages.rendered("people", [judge(suite, {"bad": 0.0534, "empty": 1_204})])
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "few addresses are wrong (bad: at most 10%) 5.34%" in text
     assert "&lt;b&gt;BY&lt;/b&gt; is filled in (at most 0) 1,204" in text

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.config import Home, SqlConnection, find_root, load_home
 from pipelines.errors import ConfigError
+from pipelines.paths import ROOT
 
 CONNECTIONS = """\
 connections:
@@ -85,7 +86,8 @@ def test_a_home_that_does_not_exist_is_named_with_what_to_do(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="does not exist") as caught:
         load_home(tmp_path / "nowhere", environ={})
     assert caught.value.where == str(tmp_path / "nowhere")
-    assert "enlist init" in caught.value.do
+    chapter = caught.value.do.split("'")[1]
+    assert f"\n## {chapter}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_folder_without_connections_is_no_home(tmp_path: Path) -> None:

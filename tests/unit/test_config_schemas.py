@@ -9,9 +9,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from pipelines.config.schemas import DOCS, FILES, main, schema_text
-
-DATA = DOCS.parent / "data"
+from pipelines.config.schemas import FILES, main, schema_text
+from pipelines.paths import DOCS, SAMPLE_HOME
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def test_the_schema_is_a_schema(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted([DATA / "connections.yaml", *(DATA / "syncs").glob("*.yaml")]), ids=lambda p: p.name
+    "path", sorted([SAMPLE_HOME / "connections.yaml", *(SAMPLE_HOME / "syncs").glob("*.yaml")]), ids=lambda p: p.name
 )
 def test_the_samples_are_valid_and_name_their_schema(path: Path) -> None:
     name = "connections.schema.json" if path.name == "connections.yaml" else "sync.schema.json"

@@ -16,7 +16,7 @@ def people(root: Path, added: str = "", sync: str = SYNC) -> SyncConfig:
 
 
 def test_the_defaults_are_those_of_the_key_table(tmp_path: Path) -> None:
-    """Design, section 4: the table is a promise."""
+    """The table is a promise."""
     sync = people(tmp_path)
     assert sync.model_dump(by_alias=True) == {
         "sync": "people",
@@ -163,7 +163,7 @@ class TestConfigHash:
         after = loaded(root / "after", **parts)
         return after.config_hash(after.sync("people")) != before.config_hash(before.sync("people"))
 
-    def test_it_is_a_sha256(self, before: Home) -> None:
+    def test_it_has_the_32_bytes_of_a_sha256(self, before: Home) -> None:
         assert len(bytes.fromhex(before.config_hash(before.sync("people")))) == 32
 
     def test_a_rule_changes_it_and_its_spelling_does_not(self, tmp_path: Path, before: Home) -> None:

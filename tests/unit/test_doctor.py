@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.config import Home, SyncConfig, load_home
 from pipelines.errors import ConfigError
+from pipelines.ledger import pins
 from pipelines.providers.base import Account, Audience, Group, MergeField, Traits
 from pipelines.providers.mailchimp.provider import MailchimpProvider
 from pipelines.providers.mailchimp.reading import merge_field
@@ -24,6 +25,7 @@ from pipelines.sync.doctor.account import Found
 from pipelines.sync.doctor.examining import of_account
 from pipelines.sync.doctor.findings import Finding
 from pipelines.sync.doctor.records import Records
+from pipelines.sync.doctor.sharing import sharing
 
 ROOT = Path(__file__).parents[2]
 MAILCHIMP = MailchimpProvider.traits
@@ -241,13 +243,13 @@ def test_the_where_that_is_named_leaves_out_just_those(home: Home, sync: SyncCon
 
 
 @pytest.mark.parametrize("name", ["Mailingen-ontvangen-nee", "Nieuwsbrief: nej", "no mail", "do-not-mail", "Opt-out"])
-def test_a_label_says_no(sync: SyncConfig, name: str) -> None:
+def test_a_label_that_says_no_is_an_objection(sync: SyncConfig, name: str) -> None:
     rule = sync.sources[0].tags[1].model_copy(update={"name": name})
     assert labels.is_objection(rule)
 
 
 @pytest.mark.parametrize("name", ["Non soci", "Noord", "Nee-zeggers van 2019", "Piano", "Stopcontact"])
-def test_a_label_says_nothing_of_the_kind(sync: SyncConfig, name: str) -> None:
+def test_a_label_that_says_nothing_of_the_kind_is_none(sync: SyncConfig, name: str) -> None:
     rule = sync.sources[0].tags[1].model_copy(update={"name": name})
     assert not labels.is_objection(rule)
 
@@ -342,6 +344,37 @@ def test_other_audiences_and_groups_that_are_there_are_told(home: Home, sync: Sy
     assert "1 other audience in the account, left alone by this sync: Old (9 subscribed)" in notes
     (note,) = account.group_notes({"A", "B"}, [Group("1", "A")], {"A": 12})
     assert note == "groups of the sync that are there already: A (12 members)"
+
+
+@pytest.mark.parametrize(
+    ("audience", "pinned", "enabled", "is_told"),
+    [
+        ("People", None, True, True),
+        ("a", None, True, True),
+        ("Others", None, True, False),
+        ("Renamed since", "a", True, True),
+        ("People", "b", True, False),
+        ("People", "a", False, False),
+    ],
+)
+def test_syncs_that_keep_one_audience_are_told_of_each_other(
+    tmp_path: Path, audience: str, pinned: str | None, enabled: bool, is_told: bool
+) -> None:
+    """Each takes the other's members for strangers. One that is switched off keeps nothing."""
+    (tmp_path / "syncs").mkdir()
+    (tmp_path / "connections.yaml").write_text(CONNECTIONS, encoding="utf-8")
+    (tmp_path / "syncs" / "people.yaml").write_text(SYNC, encoding="utf-8")
+    other = SYNC.replace("sync: people", f"sync: other\nenabled: {str(enabled).lower()}")
+    other = other.replace("audience: People", f"audience: {audience}")
+    (tmp_path / "syncs" / "other.yaml").write_text(other, encoding="utf-8")
+    both = load_home(tmp_path, environ={})
+    if pinned:
+        pins.pin(both.ledger, "other", "chimp", "1", pinned, audience)
+    people = Audience("a", "People", None, False, 40, 2, 1)
+    found = Found(Account("1", "Firm", "owner"), people, (), (), (), MAILCHIMP, {})
+    told = list(sharing(both, both.sync("people"), found))
+    assert [one.where for one in told] == (["syncs/people.yaml:2"] if is_told else [])
+    assert all("other keeps the audience People as well" in one.what for one in told)
 
 
 def test_a_field_that_was_renamed_at_the_provider_stops_with_the_name_that_it_has_now(

@@ -17,7 +17,7 @@ from pipelines.ledger.journal import Journal
 from pipelines.providers.base import Outcome
 from pipelines.providers.mailup.batching import TRAITS as MAILUP
 from pipelines.sync import first_push, plans
-from pipelines.sync.freeze import checksum, freeze
+from pipelines.sync.freeze import freeze
 from pipelines.sync.plans import Plan
 from pipelines.warehouse import rows
 
@@ -185,9 +185,9 @@ def test_a_plan_in_which_nobody_is_wanted_is_never_accepted(make: Make) -> None:
 )
 def test_a_row_that_was_tampered_with_changes_the_checksum(two: World, tampering: str) -> None:
     plan = freeze(two.database, two.home, two.sync, MAILCHIMP)
-    assert checksum(two.database, plan.plan_id) == plan.checksum
+    assert plans.checksum(two.database, plan.plan_id) == plan.checksum
     two.database.execute(f"{tampering} and plan_id = '{plan.plan_id}'")
-    assert checksum(two.database, plan.plan_id) != plan.checksum
+    assert plans.checksum(two.database, plan.plan_id) != plan.checksum
 
 
 @pytest.mark.parametrize("before", ["pending", "refused", "partly_applied", "applying"])
@@ -228,7 +228,7 @@ def test_a_plan_without_changes_has_nothing_left_to_push(make: Make) -> None:
 
 
 def test_an_unknown_plan_is_one_clear_error(make: Make) -> None:
-    with pytest.raises(ConfigError, match="no plan people-x"):
+    with pytest.raises(ConfigError, match="people-x: there is no such plan"):
         plans.get(make().database, "people-x")
 
 
@@ -276,7 +276,7 @@ def crowd(world: World, **columns: str) -> None:
 
 
 def test_each_member_counts_once_as_removal_add_or_update(make: Make) -> None:
-    """Design, section 4: adds = add; updates = members touched by anything else, once each."""
+    """Adds = add; updates = members touched by anything else, once each."""
     world = make(safety=STRICT)
     crowd(world, Tags="a", Groups="News")
     pushed(world)
@@ -320,7 +320,7 @@ def test_a_renamed_member_is_an_update_whatever_happens_to_their_groups(make: Ma
 
 
 def test_purges_that_are_due_have_a_limit_of_their_own(make: Make) -> None:
-    """Design, section 4: they were counted as removals when they left; now they are held against max_removals alone."""
+    """They were counted as removals when they left; now they are held against max_removals alone."""
     world = make(safety=STRICT, on_exit={"do": "unsubscribe", "then": "archive", "after_days": 60})
     crowd(world)
     pushed(world)
@@ -345,7 +345,7 @@ def run_of(world: World, *, planned: int, sent: int, is_part: bool = False) -> N
 
 
 def test_what_a_broken_off_first_push_left_may_be_added_without_asking_again(make: Make) -> None:
-    """Design, section 5: a person accepted the first plan; canaries apart, until a push did all it had to."""
+    """A person accepted the first plan; canaries apart, until a push did all it had to."""
     world = make(safety=STRICT)
     assert first_push.left(world.database, "people") == 0
     run_of(world, planned=3, sent=3, is_part=True)

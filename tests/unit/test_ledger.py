@@ -72,7 +72,7 @@ def members(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
 def test_what_is_appended_is_on_the_disk_before_the_call_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Design, section 2: fsynced, the new folder entry too."""
+    """Fsynced, the new folder entry too."""
     synced = []
     real = os.fsync
 
@@ -368,7 +368,7 @@ def test_two_syncs_remember_the_same_address_apart(tmp_path: Path, database: duc
 
 
 def test_a_pin_stops_another_audience_and_another_account(tmp_path: Path) -> None:
-    """A9. Design, section 2: an audience, once resolved, is pinned with its account."""
+    """A9. An audience, once resolved, is pinned with its account."""
     assert pins.pinned(tmp_path, "people") is None
     pins.pin(tmp_path, "people", "chimp", "account", "A1", "People")
     for _ in range(2):

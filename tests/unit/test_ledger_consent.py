@@ -70,6 +70,18 @@ class Ledger:
         if outcome:
             journal.outcomes([Outcome(f"{op}-{name}", outcome)])
 
+    def campaign(self, name: str, event: str, moment: str, audience: str = "A1") -> None:
+        """Somebody opts out by a campaign to that audience, or does something else with it."""
+        self.database.execute(
+            "insert into stats.campaigns (connection, campaign_id, audience_id) values ('chimp', ?, ?)",
+            [moment, audience],
+        )
+        self.database.execute(
+            "insert into stats.events (connection, campaign_id, email_key, event, happened_at) "
+            "values ('chimp', ?, ?, ?, ?)",
+            [moment, f"{name}@b.example", event, f"2026-11-20 {moment}:00"],
+        )
+
     def says(self, event: str, name: str, by: str = "kim", **more: Any) -> None:
         """A person writes an event down."""
         row = {"email_key": f"{name}@b.example", "connection": None, "audience_id": None, "entity": None, "sync": None}
@@ -110,7 +122,7 @@ def test_other_statuses_say_nothing_about_consent(ledger: Ledger, status: str) -
 
 
 def test_times_of_the_provider_stay_what_they_are_wherever_the_machine_is(ledger: Ledger) -> None:
-    """Times are UTC (design, section 6), whatever the time zone of the machine."""
+    """Times are UTC, whatever the time zone of the machine."""
     ledger.database.execute("set timezone = 'America/New_York'")
     ledger.shows("anna", "unsubscribed")
     ledger.brings_home()
@@ -126,7 +138,6 @@ def test_an_opt_out_without_a_time_counts_from_now(ledger: Ledger) -> None:
 
 
 def test_our_own_unsubscribe_is_no_opt_out(ledger: Ledger) -> None:
-    """Design, section 7."""
     ledger.sends("add", "anna")
     ledger.at("11:00")
     ledger.sends("unsubscribe", "anna")
@@ -143,6 +154,86 @@ def test_an_opt_out_long_after_our_own_unsubscribe_is_theirs(ledger: Ledger) -> 
     assert ledger.brings_home() == []
     ledger.shows("anna", "unsubscribed", "12:01")
     assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+OUT = {"status": "unsubscribed"}
+ON_SOMEBODY_OUT = [
+    ("update", {"before": OUT, "reason": "undo"}),
+    ("leave", {"before": {"groups": ["News"]}, "reason": "unmanaged"}),
+    ("untag", {"before": {"tags": ["a"]}, "reason": "undo"}),
+]
+
+
+@pytest.mark.parametrize("sync", ["people", "formerly"])
+@pytest.mark.parametrize(("op", "more"), ON_SOMEBODY_OUT)
+def test_what_we_write_to_somebody_whom_we_unsubscribed_does_not_make_it_their_own(
+    ledger: Ledger, op: str, more: dict[str, Any], sync: str
+) -> None:
+    """Design, section 7: also where another sync of the home did it, or the same one under its former name."""
+    ledger.sends("unsubscribe", "anna", sync=sync)
+    ledger.at("13:00")
+    ledger.sends(op, "anna", **more)
+    ledger.shows("anna", "unsubscribed", "13:01")
+    assert ledger.brings_home() == []
+    ledger.shows("anna", "unsubscribed", "13:06")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_an_unsubscribe_in_another_audience_is_not_ours_here(ledger: Ledger) -> None:
+    ledger.sends("unsubscribe", "anna", audience_id="A2")
+    ledger.shows("anna", "unsubscribed", "10:00")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+@pytest.mark.parametrize(
+    ("op", "more"),
+    [
+        ("tag", {"reason": "changed"}),
+        ("leave", {"reason": "changed"}),
+        ("update", {"before": {"status": "subscribed"}}),
+    ],
+)
+def test_an_opt_out_right_after_a_change_of_somebody_who_had_come_back_is_theirs(
+    ledger: Ledger, op: str, more: dict[str, Any]
+) -> None:
+    """Labels that come with being wanted go to those alone who are in."""
+    ledger.sends("unsubscribe", "anna", sync="formerly")
+    ledger.at("10:30")
+    ledger.sends(op, "anna", **more)
+    ledger.shows("anna", "unsubscribed", "10:31")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+@pytest.mark.parametrize(("op", "outcome"), [("add", None), ("add", "failed"), ("archive", "failed")])
+def test_what_came_to_nothing_after_our_unsubscribe_leaves_it_ours(ledger: Ledger, op: str, outcome: Any) -> None:
+    """An add or a purge that never arrived: the audience shows that nothing has changed since."""
+    ledger.sends("unsubscribe", "anna")
+    ledger.at("12:00")
+    ledger.sends(op, "anna", outcome=outcome, before=OUT)
+    ledger.shows("anna", "unsubscribed", "10:00")
+    assert ledger.brings_home() == []
+
+
+def test_an_unsubscribe_without_an_answer_explains_no_more_than_one_with_an_answer(ledger: Ledger) -> None:
+    ledger.sends("unsubscribe", "anna", outcome=None)
+    ledger.shows("anna", "unsubscribed", "10:30")
+    assert ledger.brings_home() == []
+    ledger.shows("anna", "unsubscribed", "11:01")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_an_opt_out_by_a_campaign_is_the_persons_own_whatever_we_did(ledger: Ledger) -> None:
+    """B5: an old mail still has its link; our own change hides when the member changed."""
+    ledger.sends("unsubscribe", "anna")
+    ledger.campaign("anna", "open", "10:20")
+    ledger.campaign("anna", "opt_out", "10:25", audience="A2")
+    ledger.campaign("anna", "opt_out", "10:01")  # the provider may count ours for a campaign
+    ledger.shows("anna", "unsubscribed", "10:00")
+    assert ledger.brings_home() == []
+    ledger.campaign("anna", "opt_out", "10:30")
+    (event,) = ledger.brings_home()
+    assert (event["event"], event["happened_at"]) == ("opt_out", datetime(2026, 11, 20, 10, 30))
+    assert ledger.brings_home() == []
 
 
 @pytest.mark.parametrize("op", ["add", "archive", "update"])
@@ -255,6 +346,52 @@ def test_an_opt_out_right_after_an_update_of_a_subscribed_member_counts(ledger: 
     ledger.at("12:00")
     ledger.sends("update", "anna", before={"status": "subscribed"})
     ledger.shows("anna", "unsubscribed", "12:01")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+@pytest.mark.parametrize("did", ["opted_out", None])
+@pytest.mark.parametrize(("op", "more"), ON_SOMEBODY_OUT)
+def test_a_release_is_not_undone_by_what_we_write_to_them_afterwards(
+    ledger: Ledger, op: str, more: dict[str, Any], did: str | None
+) -> None:
+    """H5, H6: they are out by their own no still, and leave a group or the like."""
+    ledger.sends("add", "anna")
+    ledger.shows("anna", "unsubscribed", "10:30", did=did)
+    ledger.brings_home()
+    ledger.at("11:00")
+    ledger.says("release", "anna")
+    ledger.at("12:00")
+    ledger.sends(op, "anna", **more)
+    ledger.shows("anna", "unsubscribed", "12:01", did=did)
+    assert ledger.brings_home() == []
+    ledger.shows("anna", "unsubscribed", "12:06", did=did)
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_a_no_right_after_a_label_counts_where_they_came_back_after_the_release(ledger: Ledger) -> None:
+    ledger.shows("anna", "unsubscribed", "09:00")
+    ledger.brings_home()
+    ledger.at("11:00")
+    ledger.says("release", "anna")
+    ledger.at("11:30")
+    ledger.sends("update", "anna", before={"status": "subscribed"})
+    ledger.at("12:00")
+    ledger.sends("leave", "anna", reason="no_match")
+    ledger.shows("anna", "unsubscribed", "12:01")
+    assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
+
+
+def test_a_no_by_a_campaign_after_a_release_counts_though_our_own_change_came_later(ledger: Ledger) -> None:
+    ledger.shows("anna", "unsubscribed", "09:00")
+    ledger.brings_home()
+    ledger.campaign("anna", "opt_out", "10:30")
+    ledger.at("11:00")
+    ledger.says("release", "anna")
+    ledger.at("12:00")
+    ledger.sends("update", "anna", before=OUT)
+    ledger.shows("anna", "unsubscribed", "12:01")
+    assert ledger.brings_home() == []
+    ledger.campaign("anna", "opt_out", "11:30")
     assert [event["event"] for event in ledger.brings_home()] == ["opt_out"]
 
 

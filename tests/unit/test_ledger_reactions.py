@@ -186,3 +186,59 @@ def test_a_complaint_reaches_as_far_as_the_entity_says_else_as_the_sync_says(
     world.reacts("anna", "complaint")
     world.sync_once()
     assert world.database.execute("select reason, scope from ledger.suppressions").fetchall() == [("complained", scope)]
+
+
+def gone_with_reactions(world: Mailing) -> None:
+    """Anna opts out, complains and bounces, and is then deleted."""
+    soft(world, 1, scope=world.sync.consent.scope)
+    world.campaign(anna="soft")
+    world.reacts("anna", "complaint")
+    world.reacts("anna", "opt_out")
+    del world.audience[address("anna")]
+
+
+@pytest.mark.parametrize(("own", "elsewhere"), [("audience", "audience"), ("account", "audience"), ("home", "account")])
+def test_what_is_known_of_another_audience_says_nothing_here_where_it_reaches_less_far(
+    world: Mailing, own: str, elsewhere: str
+) -> None:
+    """F5, H2: they would be subscribed again."""
+    soft(world, 1, scope=own)
+    for event, reason, source in (
+        ("opt_out", "opted_out", "provider"),
+        ("complaint", "complained", "provider"),
+        ("bounce", "bounced", "soft_bounces"),
+    ):
+        world.says(event, "anna", reason=reason, source=source, scope=elsewhere, audience_id="A2")
+    gone_with_reactions(world)
+    assert told(world.sync_once()) == ([], {("anna", "complained")})
+    here = "select reason, scope from ledger.suppressions where audience_id = 'A1' order by all"
+    found = world.database.execute(here).fetchall()
+    assert found == [("bounced", own), ("complained", own), ("opted_out", own)]
+    world.extract()
+    assert world.database.execute(here).fetchall() == found
+
+
+@pytest.mark.parametrize(
+    ("own", "known"),
+    [
+        ("audience", {"scope": "account", "audience_id": "A2"}),
+        ("account", {"scope": "account", "audience_id": "A2"}),
+        ("home", {"scope": "home", "connection": "mup"}),
+    ],
+)
+def test_what_is_known_to_reach_as_far_is_not_written_down_again(
+    world: Mailing, own: str, known: dict[str, str]
+) -> None:
+    soft(world, None, scope=own)
+    world.says("complaint", "anna", reason="complained", **known)
+    world.campaign(anna=None)
+    world.reacts("anna", "complaint")
+    world.extract()
+    assert world.database.execute("select count(*) from ledger.suppressions").fetchall() == [(1,)]
+
+
+def test_a_hard_bounce_that_the_sync_leaves_to_the_provider_hides_no_soft_ones(world: Mailing) -> None:
+    soft(world, 1, hard_bounces="ignore")
+    world.says("bounce", "anna", reason="bounced", audience_id="A2")
+    world.campaign(anna="soft")
+    assert told(world.sync_once()) == ([("unsubscribe", "anna", "bounced")], {("anna", "bounced")})

@@ -27,7 +27,7 @@ def test_a_second_process_is_told_busy_after_the_wait(tmp_path: Path) -> None:
 
 
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
-    """Style, finding 21: a killed run leaves a Dagster pool slot taken for ever."""
+    """A killed run leaves a Dagster pool slot taken for ever."""
     with another_process(LOCKING, tmp_path / "lock"):
         assert locks.is_held(tmp_path / "lock")
     assert not locks.is_held(tmp_path / "lock")
@@ -66,3 +66,13 @@ def test_the_file_of_a_lock_names_its_process_and_is_for_its_owner_alone(tmp_pat
 def test_a_lock_that_nobody_ever_took_is_not_held(tmp_path: Path) -> None:
     assert not locks.is_held(tmp_path / "lock")
     assert not (tmp_path / "lock").exists()
+
+
+def test_one_run_of_a_sync_at_a_time_and_another_sync_goes_its_way(tmp_path: Path) -> None:
+    with locks.run_of(tmp_path, "people"):
+        assert (locks.is_running(tmp_path, "people"), locks.is_running(tmp_path, "others")) == (True, False)
+        with pytest.raises(Busy, match="Another run of people is going on"), locks.run_of(tmp_path, "people"):
+            pass
+        with locks.run_of(tmp_path, "others"):
+            pass
+    assert not locks.is_running(tmp_path, "people")

@@ -8,13 +8,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from loopback import Loopback, Received, Reply, in_turn, loopback
+from pydantic import SecretStr
 from requests.auth import HTTPBasicAuth
 
+from pipelines.config.connections import MailchimpConnection
 from pipelines.errors import Busy, PermanentError, TransientError
 from pipelines.http.client import Http, Patience, RefusedError
 from pipelines.http.slots import Pace, Slots, fingerprint
@@ -293,3 +295,25 @@ def _hold(folder: Path, held: "multiprocessing.synchronize.Event") -> None:
     with Slots(folder, "acc", 1).hold():
         held.set()
         time.sleep(60)
+
+
+def test_no_proxy_is_asked_for_this_machine_under_any_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.2 is this machine as well, as the settings have it."""
+    with loopback(lambda _: Reply(body={})) as server:
+        for variable in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(variable, server.url)
+        for variable in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(variable, raising=False)
+        http = Http("http://127.0.0.2:9", service="Postal", patience=Patience(max_attempts=1))
+        with closing(http), pytest.raises(TransientError):
+            http.call("GET", "/things")
+        assert server.received == []
+
+
+def test_a_connection_that_sets_no_limits_is_met_with_the_usual_patience() -> None:
+    """One set of defaults, whether it comes from the settings or from nowhere."""
+    key = SecretStr(f"{HASH}-us1")
+    assert Patience.of(MailchimpConnection(kind="mailchimp", api_key=key)) == Patience()
+    limits = {"connect_timeout": 3, "read_timeout": 4, "max_attempts": 2}
+    patience = Patience.of(MailchimpConnection(kind="mailchimp", api_key=key, **limits), least_pause=1)
+    assert patience == Patience(**limits, least_pause=1)

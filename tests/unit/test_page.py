@@ -1,7 +1,7 @@
 """The page: what it says, that it needs nothing but itself, and that people can read it on a phone or by ear.
 
-Belongs here: reports/page.py and charts.py with made-up figures, and a real browser's view of them. Does not: where
-figures come from (test_reports.py).
+Belongs here: reports/page.py, chapters.py and charts.py with made-up figures, and a real browser's view of them. Does
+not: where figures come from (test_reports.py).
 """
 
 import base64
@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipelines.reports import charts, page
+from pipelines.reports import chapters, charts, page
 from pipelines.reports.figures import Figures
 from pipelines.sync.plans import Plan
 
@@ -160,9 +160,9 @@ def test_what_others_typed_is_text_and_no_mark_up(text: str) -> None:
 
 def test_months_without_an_opt_out_are_there_with_a_zero(figures: Figures) -> None:
     months = [row["month"] for row in figures.opt_outs]
-    assert len(page._months(months)) == 11
-    assert page._months([]) == []
-    assert page._months([date(2026, 12, 1), date(2027, 2, 1)])[1] == date(2027, 1, 1)
+    assert len(chapters._months(months)) == 11
+    assert chapters._months([]) == []
+    assert chapters._months([date(2026, 12, 1), date(2027, 2, 1)])[1] == date(2027, 1, 1)
 
 
 def test_nothing_known_yet_makes_a_page_that_says_so(figures: Figures) -> None:

@@ -73,6 +73,28 @@ def test_the_first_address_that_is_filled_in_counts(cast: Cast) -> Story:
 
 
 @together
+def test_tabs_line_breaks_and_signs_that_nobody_sees_are_blank(cast: Cast) -> Story:
+    """D8: an export's line break is no address, and no date of death."""
+    for name, blank in (("anna", "\n"), ("bert", "\t \r\n"), ("carl", "\xa0")):
+        cast.want(name, Email=blank, Email2=f"second{name}", Died=blank)
+    cast.want("dora", Died="\u200b\ufeff")
+    plan = yield
+    assert plan.told == [("add", name, "new") for name in ("dora", "secondanna", "secondbert", "secondcarl")]
+    assert plan.held == set()
+
+
+@together
+def test_signs_that_nobody_sees_around_a_value_are_no_part_of_it(cast: Cast) -> Story:
+    cast.want("anna", First="\tJos\xe9\r\n", Note="two\nlines", Tags="a\n;\tb")
+    plan = yield
+    assert (
+        plan.row("add", "anna")["after"]["fields"] | {"FNAME": "Jos\xe9", "NOTE": "two\nlines"}
+        == (plan.row("add", "anna")["after"]["fields"])
+    )
+    assert plan.row("tag", "anna")["after"] == {"tags": ["a", "b"]}
+
+
+@together
 def test_a_missing_or_wrong_address_is_held_with_its_owner(cast: Cast) -> Story:
     """C9 and G3."""
     cast.want("anna", Email=None, Keeper="Kim")
@@ -107,7 +129,7 @@ def test_a_member_whose_address_goes_missing_or_wrong_leaves(cast: Cast) -> Stor
 
 @together
 def test_an_opt_out_goes_along_to_the_new_address(cast: Cast) -> Story:
-    """Section 7 of the design; grueneschweiz/mailchimpservice adds such people as subscribed."""
+    """Nobody is subscribed who unsubscribed there; grueneschweiz/mailchimpservice adds such people as subscribed."""
     cast.want("anna")
     yield
     cast.turn("anna", "unsubscribed")
@@ -306,7 +328,7 @@ def test_without_a_newer_one_the_lowest_key_wins_and_an_earlier_entity_before_th
 
 @together
 def test_a_shared_address_stays_when_its_winner_leaves(cast: Cast) -> Story:
-    """Design, section 7: it is renamed only when its last owner leaves it."""
+    """It is renamed only when its last owner leaves it."""
     cast.want("anna", Tags="a", Changed="2026-02-01")
     cast.want("bert", Email="anna", Tags="b", Changed="2026-01-01")
     yield
@@ -365,6 +387,24 @@ def test_newest_before_first_entity_lets_the_newer_record_win(cast: Cast) -> Sto
     plan = yield
     assert plan.row("add", "anna")["after"]["fields"]["FNAME"] == "Acme"
     assert plan.held == {("anna", "duplicate")}
+
+
+@newest
+def test_of_times_and_numbers_the_later_and_the_greater_one_win_whatever_their_text(cast: Cast) -> Story:
+    """D9: a day first sorts by the day, an hour elsewhere is another hour here, and 9 is less than 10."""
+    for shared, older, newer in (
+        ("anna", "31-01-2020", "2026-06-01"),
+        ("bert", "2026-06-01T12:00:00+02:00", "2026-06-01T11:00:00Z"),
+        ("carl", "9", "10"),
+        ("dora", "2026-06-01 10:00", "2026/06/02"),
+        ("emil", None, "01-06-26"),
+    ):
+        cast.want(f"a{shared}", Email=shared, Changed=older)
+        cast.want(f"b{shared}", Email=shared, Changed=newer)
+    plan = yield
+    assert {row["after"]["fields"]["FNAME"] for row in plan.changes if row["op"] == "add"} == {
+        "Banna", "Bbert", "Bcarl", "Bdora", "Bemil"
+    }  # fmt: skip
 
 
 @newest

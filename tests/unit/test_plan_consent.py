@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plan_models import synced
 from plan_stories import Cast, Stage, Story
 from plan_world import World, person
 
@@ -20,6 +21,7 @@ crm_wins = Stage(consent={"opt_outs": "crm_wins"})
 no_blocks = Stage(consent={"hard_bounces": "ignore"})
 within = Stage(consent={"scope": "audience", "double_opt_in": True})
 everywhere = Stage(consent={"scope": "home"})
+evicting = Stage("overwriting", passing={"hours": 2}, on_exit={"do": "unsubscribe"})
 
 OTHER = {"audience_id": "A2"}
 
@@ -47,7 +49,7 @@ def test_an_opt_out_in_the_crm_beats_every_other_reason_to_leave(cast: Cast) -> 
 
 @together
 def test_the_opt_out_of_another_record_counts_for_its_address(cast: Cast) -> Story:
-    """Design, section 4: also of a record that `where` or `exclude` leaves out."""
+    """Also of a record that `where` or `exclude` leaves out."""
     for name in ("anna", "bert", "carl"):
         cast.want(name)
     yield
@@ -543,6 +545,22 @@ def test_an_opt_out_of_somebody_who_came_back_after_our_unsubscribe_is_their_own
     assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
 
 
+@evicting
+def test_whom_we_unsubscribed_comes_back_though_they_left_a_group_by_our_hand_afterwards(cast: Cast) -> Story:
+    """Design, section 7: every leaver of such a sync would count as one who said no."""
+    cast.want("anna", Groups="News")
+    yield
+    cast.want("anna", Flag="Nee")
+    plan = yield
+    assert plan.told == [("unsubscribe", "anna", "no_match")]
+    plan = yield
+    assert plan.told == [("leave", "anna", "unmanaged")]
+    yield
+    cast.want("anna", Groups="News")
+    plan = yield
+    assert plan.told == [("add", "anna", "returned"), ("join", "anna", "returned")]
+
+
 @crm_wins
 def test_crm_wins_lifts_opt_outs_from_elsewhere(cast: Cast) -> Story:
     """Z1: the behaviour of S1, where a sync asks for it."""
@@ -566,7 +584,6 @@ def test_crm_wins_brings_an_opted_out_member_back_once_we_archived_them(cast: Ca
 
 @crm_wins
 def test_crm_wins_never_lifts_a_complaint_an_erasure_or_a_block(cast: Cast) -> Story:
-    """Design, section 4."""
     for event in ("complaint", "erase", "block"):
         cast.want(event)
         cast.says(event, event, **OTHER)
@@ -686,3 +703,36 @@ def test_a_release_of_a_no_that_reaches_the_whole_home_lets_the_other_sync_mail_
     assert syncs.first.sync_once().held == {("anna", "opted_out")}
     for world in (syncs.first, syncs.second):
         world.database.close()
+
+
+def test_a_no_of_long_ago_holds_in_the_other_sync_once_the_reach_is_wider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H2: a sync whose noes count everywhere from now on means those that it has."""
+    syncs = TwoSyncs(monkeypatch, tmp_path, "audience")
+    syncs.first.turn("anna", "unsubscribed")
+    syncs.first.sync_once()
+    assert syncs.second.sync_once().told == []
+    syncs.first.sync = synced(consent={"scope": "home"})
+    syncs.first.sync_once()
+    assert syncs.second.sync_once().told == [("unsubscribe", "anna", "opted_out")]
+    for world in (syncs.first, syncs.second):
+        world.database.close()
+
+
+def test_whom_another_sync_of_this_audience_unsubscribed_is_held_here_and_did_not_say_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Design, section 7: also the same sync under its former name. Only the sync that did it brings them back."""
+    world = World(monkeypatch, tmp_path, on_exit={"do": "unsubscribe"})
+    world.want(person("anna"))
+    world.sync_once()
+    world.want(person("anna", Flag="Nee"))
+    world.sync_once()
+    for path in folder_of(world.ledger).iterdir():
+        path.write_text(path.read_text(encoding="utf-8").replace('"people"', '"formerly"'), encoding="utf-8")
+    world.want(person("anna"))
+    plan = world.sync_once()
+    assert (plan.told, plan.held) == ([], {("anna", "opted_out")})
+    assert world.database.execute("from ledger.suppressions").fetchall() == []
+    world.database.close()

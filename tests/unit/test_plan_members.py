@@ -92,7 +92,7 @@ def test_a_value_changed_at_the_provider_is_overwritten(cast: Cast) -> Story:
 
 @together
 def test_a_value_that_the_provider_rewrites_its_own_way_is_sent_once(cast: Cast) -> Story:
-    """Design, section 7: the ledger keeps what was sent and what was kept."""
+    """The ledger keeps what was sent and what was kept."""
     cast.want("anna", Note="hi")
     yield
     assert cast.member("anna").fields["NOTE"] == "HI"
@@ -186,7 +186,7 @@ def test_an_excluded_record_archives_the_member_and_names_the_rule(cast: Cast) -
 
 @together
 def test_a_predicate_that_gives_null_excludes_and_is_held_as_unknown(cast: Cast) -> Story:
-    """Design, section 4: null in exclude or opt_out counts as no."""
+    """Null in exclude or opt_out counts as no."""
     cast.want("anna", Minor=None)
     cast.want("bert")
     yield
@@ -234,7 +234,7 @@ def test_somebody_whom_we_archived_comes_back_with_status_and_fields_alone(cast:
 
 @together
 def test_somebody_archived_elsewhere_is_held(cast: Cast) -> Story:
-    """Design, section 7: we do not know what they said before."""
+    """We do not know what they said before."""
     cast.want("anna")
     cast.have("bert", "archived")
     cast.want("bert")

@@ -275,7 +275,7 @@ def test_a_leaver_whose_clock_runs_is_no_stranger(cast: Cast) -> Story:
 
 @together
 def test_an_add_without_an_answer_is_believed_and_looked_up(cast: Cast) -> Story:
-    """Design, section 7: a killed run is finished by the next, from what the provider really has."""
+    """A killed run is finished by the next, from what the provider really has."""
     for name in ("anna", "bert"):
         cast.want(name, Tags="a")
     cast.answer("add", "anna", outcome=None)

@@ -11,7 +11,7 @@ import itertools
 import pprint
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -85,13 +85,14 @@ ANSWERS = {
 
 @dataclass
 class Family:
-    """One history, with what a careful reader of it knows: who said no, who joined by hand."""
+    """One history, with what a careful reader of it knows: who said no, who joined by hand, whom the house blocked."""
 
     number: int
     rounds: list[dict[str, Any]]
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     said_no: dict[str, set[str | None]] = field(default_factory=dict)
     joined_by_hand: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
     owners: Mapping[str, set[str | None]] = field(default_factory=dict)
 
     def own(self, name: str) -> str:
@@ -112,7 +113,7 @@ class Family:
             world.answers |= {(op, self.own(name)): ANSWERS[how] for op in OPS if how in ANSWERS}
 
     def wanted(self) -> dict[str, dict[str, Any]]:
-        """The record that speaks for each address wanted, as the design's rules have it."""
+        """The record that speaks for each address wanted by the rules of docs/syncs.md."""
         objections = {record["email"] for record in self.records.values() if record["kind"] == "objects"}
         found: dict[str, dict[str, Any]] = {}
         for _, record in sorted(self.records.items()):
@@ -168,9 +169,12 @@ class Family:
         if event == "release":
             world.says("release", key, source="admin")
             self.said_no.pop(key, None)
+            self.blocked.discard(key)
         elif event != "nothing":
             world.says(event, key, source="admin" if event == "block" else "provider", audience_id="A2")
             self.said_no.setdefault(key, self.owners[key])
+            if event == "block":
+                self.blocked.add(key)
 
 
 def never_to_those_who_said_no(family: Family, draft: Draft) -> None:
@@ -182,10 +186,12 @@ def never_to_those_who_said_no(family: Family, draft: Draft) -> None:
 
 
 def strangers_are_as_before(world: World, family: Family, before: Mapping[str, Person], known: set[str]) -> None:
-    """B4."""
+    """B4; whom the house blocked is unsubscribed, and nothing else of them changes."""
     for key, was in before.items():
         if key not in known and key not in family.wanted():
-            assert world.audience.get(key) == was
+            now = world.audience[key]
+            is_out = key in family.blocked and now.status == "unsubscribed"
+            assert now == (replace(was, status=now.status, changed_at=now.changed_at) if is_out else was)
 
 
 def everybody_wanted_is_there_or_held(world: World, family: Family, draft: Draft) -> None:

@@ -1,8 +1,9 @@
 """What people see of long work on a terminal, and that nobody else sees anything.
 
-Belongs here: cli/output.py drawing what progress.py is told. Does not: who tells it (the stages).
+Belongs here: cli/output.py drawing what progress.py is told, and what the pipeline warns of. Does not: who tells it.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 
@@ -50,3 +51,22 @@ def test_a_log_file_gets_no_progress(capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     push_some(Output(is_json=False))
     assert capsys.readouterr() == ("", "")
+
+
+def warned() -> None:
+    logging.getLogger("pipelines.http.client").warning("%s gave no usable answer about anna@x.example now", "Mailchimp")
+
+
+def test_a_warning_is_one_line_with_addresses_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output(is_json=False).warnings():
+        warned()
+    assert capsys.readouterr() == ("", "! Mailchimp gave no usable answer about a…@x….example now\n")
+
+
+def test_a_program_that_asked_for_json_gets_no_warning_and_logs_do(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with Output(is_json=True).warnings():
+        warned()
+    assert capsys.readouterr() == ("", "")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -49,7 +49,7 @@ def test_a_limit_holds_at_its_edge_and_breaks_one_above(noun: str, managed: int,
 @pytest.mark.parametrize("noun", ["removals", "updates", "adds"])
 @pytest.mark.parametrize("managed", [0, 1, 30, 83])
 def test_up_to_the_floor_no_percentage_breaks(noun: str, managed: int) -> None:
-    """Design, section 4: a small audience may change as a whole."""
+    """A small audience may change as a whole."""
     assert broken(counts(**{noun: 25, "managed": managed})) == []
     assert broken(counts(**{noun: 26, "managed": managed})) == ([f"max_{noun}"] if managed < 84 else [])
 
@@ -73,7 +73,7 @@ def test_the_sentence_of_a_limit_has_the_numbers() -> None:
 
 
 def test_a_first_run_waits_for_a_person_but_its_adds_break_no_percentage() -> None:
-    """Design, section 5: until a person has accepted the first plan, the schedule only plans."""
+    """Until a person has accepted the first plan, the schedule only plans."""
     first = facts(is_first_run=True, last_rows={})
     assert broken(counts(adds=9_000, updates=900, managed=0), first) == ["first_run"]
 
@@ -84,7 +84,7 @@ def test_removals_of_a_first_run_are_limited_like_any_other() -> None:
 
 
 def test_purges_are_held_against_the_limit_of_removals_by_themselves() -> None:
-    """Design, section 4: "purges have their own limit". At the limit, one over, and never added to the removals."""
+    """Purges have their own limit: at the limit, one over, and never added to the removals."""
     assert broken(counts(purges=500, removals=500)) == []
     assert broken(counts(purges=501)) == ["max_removals"]
     assert broken(counts(purges=501, removals=501)) == ["max_removals", "max_removals"]
@@ -206,7 +206,7 @@ def test_accepting_a_rule_lifts_just_that_rule() -> None:
 
 
 def test_every_rule_but_one_may_be_accepted() -> None:
-    """Design, section 5: the names of `--accept` are a promise."""
+    """The names of `--accept` are a promise."""
     assert set(ACCEPTABLE) == {
         *("first_run", "max_removals", "max_updates", "max_adds", "max_source_drop", "min_source_rows"),
         *("field_drift", "quality"),

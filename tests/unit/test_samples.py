@@ -10,9 +10,8 @@ from pydantic import SecretStr
 
 from pipelines.config.connections import SqlConnection, SqlEntity
 from pipelines.crm import open_source
-from pipelines.errors import ConfigError
 from pipelines.quality.addresses import Verdict, judge
-from pipelines.sandbox.samples.auditcase import AUDITCASE_COLUMNS, edit_auditcase, write_auditcase
+from pipelines.sandbox.samples.auditcase import AUDITCASE_COLUMNS, write_auditcase
 
 Record = dict[str, str | int | None]
 PEOPLE = 3000
@@ -164,32 +163,3 @@ def test_a_crm_of_any_size_can_be_made_and_is_replaced_whole(tmp_path: Path) -> 
         write_auditcase(path, people=people)
         assert len(records(path)) == people
     assert [entry.name for entry in path.parent.iterdir()] == ["auditcase.db"]
-
-
-def test_editing_changes_what_is_named_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "auditcase.db"
-    write_auditcase(path, people=20)
-    before = records(path)
-    edit_auditcase(
-        path, "000107", KoppelenMetMailChimp="Nee", PersonNameRE="'t Hart'); drop table persons; --", OverledenOp=None
-    )
-    after = records(path)
-    expected = {**before[1], "KoppelenMetMailChimp": "Nee", "OverledenOp": None}
-    assert after == [before[0], {**expected, "PersonNameRE": "'t Hart'); drop table persons; --"}, *before[2:]]
-
-
-def test_editing_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "auditcase.db"
-    write_auditcase(path, people=5)
-    before = records(path)
-    for person_id, columns, words in (
-        ("107", {"Status": "Klant"}, "no person 107"),
-        ("000107", {"Email": "x"}, "no column Email"),
-        ("000107", {}, "No column is named"),
-    ):
-        with pytest.raises(ConfigError, match=words):
-            edit_auditcase(path, person_id, **columns)
-    with pytest.raises(ConfigError, match="no such database"):
-        edit_auditcase(tmp_path / "nothing.db", "000107", Status="Klant")
-    assert records(path) == before
-    assert not (tmp_path / "nothing.db").exists()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from pipelines.crm.iteras import subscription_status
+from pipelines.crm.iteras.reading import subscription_status
 from pipelines.quality.addresses import judge
 from pipelines.sandbox.samples.iteras import OFF, PUBLICATIONS, iteras_customers
 from pipelines.sandbox.server import Sandbox

@@ -13,7 +13,6 @@ from pipelines.sandbox.samples.teamsystem import (
     COURSES,
     ENTI,
     EVENTS,
-    HEADER_ROW,
     INVIO_CLIENTI,
     INVIO_SOCI,
     SOCI,
@@ -24,8 +23,8 @@ from pipelines.sandbox.samples.teamsystem import (
 PEOPLE = 700
 Files = dict[str, list[dict[str, Any]]]
 ENTITIES = {
-    "soci": FileEntity(path=f"tsc/{SOCI}", key="Codice", header_row=HEADER_ROW),
-    "enti": FileEntity(path=f"tsc/{ENTI}", key="Codice", header_row=HEADER_ROW),
+    "soci": FileEntity(path=f"tsc/{SOCI}", key="Codice", header_row=3),
+    "enti": FileEntity(path=f"tsc/{ENTI}", key="Codice", header_row=3),
     "invio_soci": FileEntity(path=f"tsc/{INVIO_SOCI}", key="Codice", encoding="cp1252", delimiter=";"),
     "invio_clienti_fornitori": FileEntity(path=f"tsc/{INVIO_CLIENTI}", key="Codice", encoding="cp1252", delimiter=";"),
 }

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from pipelines.config.connections import IterasConnection
 from pipelines.crm.base import Rejected
-from pipelines.crm.iteras import IterasSource, subscription_status
+from pipelines.crm.iteras.reading import IterasSource, subscription_status
 from pipelines.errors import ConfigError, PermanentError, TransientError
 from pipelines.http.client import Patience
 
@@ -197,6 +197,23 @@ def test_changes_are_asked_for_as_configured(tmp_path: Path) -> None:
     assert "changed" not in first.server.received[0].query
     again = Read(tmp_path, all_at_once(), since="2026-11-21T12:00:00+00:00", **settings)
     assert again.server.received[0].query["changed"] == "21-11-2026 12:50"
+
+
+@pytest.mark.parametrize(
+    ("zone", "since", "asked"),
+    [
+        ("Europe/Copenhagen", "2026-10-25T00:50:00+00:00", "2026-10-25T01:40:00"),
+        ("Europe/Copenhagen", "2026-10-25T01:50:00+00:00", "2026-10-25T01:40:00"),
+        ("Europe/London", "2026-10-25T00:50:00+00:00", "2026-10-25T00:40:00"),
+        ("Europe/Copenhagen", "2026-10-25T03:50:00+00:00", "2026-10-25T04:40:00"),
+    ],
+)
+def test_in_the_hour_that_runs_twice_changes_are_asked_for_from_before_it(
+    tmp_path: Path, zone: str, since: str, asked: str
+) -> None:
+    """02:40 without an offset may be the second one, and what was changed at 02:45 of the first would be missed."""
+    read = Read(tmp_path, all_at_once(), since=since, since_param="changed", timezone=zone)
+    assert read.server.received[0].query["changed"] == asked
 
 
 def test_without_since_param_everything_is_read_always(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
         (query("select PersonId, Nmae from persons"), "no such column: Nmae"),
         (query("select PersonId frm persons"), "syntax error"),
         (SqlEntity(table="persons", key="personid"), "There is no column personid.* Did you mean PersonId"),
-        (SqlEntity(table="persons", key="Zipcode"), "There is no column Zipcode.* There are: PersonId, Name"),
+        (SqlEntity(table="persons", key="Zipcode"), "There is no column Zipcode.* Known are: PersonId, Name"),
     ],
 )
 def test_a_wrong_name_or_query_is_one_sentence_on_where_it_stands(crm: Path, entity: SqlEntity, words: str) -> None:

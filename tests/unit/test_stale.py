@@ -236,7 +236,7 @@ HELD = {"status": "subscribed", "fields": {"FNAME": "Anna"}}
     ],
 )
 def test_a_row_moved_when_its_before_no_longer_holds(op: str, before: Any, now: Member, why: str | None) -> None:
-    """Design, section 7: such rows are left."""
+    """Such rows are left."""
     found = moved(row(op, before), now)
     assert found is None if why is None else why in str(found)
 
@@ -267,7 +267,7 @@ def test_a_rename_moved_when_somebody_has_the_new_address_now() -> None:
     [(25, 100, False), (26, 100, True), (50, 1000, False), (51, 1000, True), (26, 26, True), (3, 3, False)],
 )
 def test_a_plan_is_stale_above_a_twentieth_and_the_floor(count: int, size: int, is_stale: bool) -> None:
-    """Design, section 7: above 5% of the plan and more than `floor` rows."""
+    """Above 5% of the plan and more than `floor` rows."""
     assert stale.too_many_moved(count, size, floor=25) == is_stale
 
 

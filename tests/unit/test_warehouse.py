@@ -62,7 +62,7 @@ def test_another_run_on_the_warehouse_is_waited_for_and_then_busy(warehouse: War
 
 
 def test_another_program_on_the_warehouse_is_named_with_what_to_do(warehouse: Warehouse) -> None:
-    """Style, finding 24: a writer locks out every other process."""
+    """A writer locks out every other process."""
     with another_process(OPENING, warehouse.path):
         with pytest.raises(Busy, match="open in another program") as caught, warehouse.open():
             pass

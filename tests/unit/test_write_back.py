@@ -10,12 +10,15 @@ import pytest
 from write_back_world import NOW, SYNC, World
 
 from pipelines import clock
+from pipelines.cli.crm_plans import exit_code_of
 from pipelines.errors import ConfigError
 from pipelines.sync.doctor.way_back import way_back
 from pipelines.write_back import drafting, plans
 from pipelines.write_back.drafting import Clickers, NewEvent
 
 LEADS, CONTACTS, PEOPLE = "vt.leads", "vt.contacts", "lists.people"
+SECOND = "vt.contacts_2"  # the contacts once more, for their second addresses
+FLAG_AS_YES = '{opt_outs: {field: emailoptout, value: "yes"}}'
 URL = "https://firm.example/prices"
 
 
@@ -74,6 +77,28 @@ def test_what_the_crm_has_already_is_not_asked_for(world: World) -> None:
     world.record(LEADS, "10x1", "1")
     world.objection(LEADS, "10x1")
     assert world.planned() == set()
+
+
+def test_a_key_with_blanks_around_it_is_the_key_that_the_models_map(world: World) -> None:
+    """Of a column CHAR(n), or a padded file: what stands there is seen, and asked for no more."""
+    world.record(PEOPLE, "7", "Nej")
+    world.objection(PEOPLE, "7")
+    world.database.execute("update crm_lists.people set Nr = ' 7 '")
+    assert world.planned() == {(PEOPLE, "7", "Nej", "Nej", "Ja", "opted_out")}
+    world.edit(PEOPLE, " 7 ", "Ja", loaded="11-20 13:00")
+    assert world.planned() == set()
+
+
+def test_a_value_that_the_crm_writes_in_its_own_way_is_there(tmp_path: Path) -> None:
+    """H1: `yes` is kept as 1 in a yes-or-no of Vtiger; a person who takes it back is still seen."""
+    world = World(tmp_path, SYNC.replace('{opt_outs: {field: emailoptout, value: "1"}}', FLAG_AS_YES))
+    world.record(CONTACTS, "12x1", "0")
+    world.objection(CONTACTS, "12x1")
+    world.done(world.plan(), kept='{"emailoptout": "1"}')
+    world.edit(CONTACTS, "12x1", "1", loaded="11-20 13:00")
+    assert (world.planned(), world.holds()) == (set(), set())
+    world.edit(CONTACTS, "12x1", "0", loaded="11-20 14:00")
+    assert (world.planned(), world.holds()) == (set(), {("12x1", "changed_in_crm")})
 
 
 def test_nothing_is_asked_for_entities_that_the_sync_leaves_out(tmp_path: Path) -> None:
@@ -324,6 +349,23 @@ def test_a_clicker_who_was_a_lead_then_is_called_as_the_contact_that_they_are_no
     assert (chosen(LEADS), chosen(CONTACTS)) == ({"10x2"}, {"12x1", "12x9"})
 
 
+@pytest.mark.parametrize("entity", [CONTACTS, SECOND])
+def test_whoever_clicked_with_another_address_of_theirs_is_found_once(world: World, entity: str) -> None:
+    """I7: a record with two addresses is read as two entities, and is one record."""
+    for key in ("12x1", "12x2", "12x3"):
+        world.record(CONTACTS, key, "0")
+        world.record(SECOND, key, "0", name=f"second{key}")
+    world.record(LEADS, "10x1", "0")
+    world.note(CONTACTS, "12x1", "Sent.")
+    for clicked_with, key in ((CONTACTS, "12x1"), (SECOND, "12x1"), (SECOND, "12x2"), (LEADS, "10x1")):
+        world.click(clicked_with, key, URL)
+    world.convert(LEADS, "10x1", SECOND, "12x4")
+    world.record(CONTACTS, "12x4", "0")
+    plan = drafting.plan_edit(world.database, world.home, world.sync, Clickers(URL, entity), "emailoptout", "1")
+    found = [(row["entity"], row["contact_key"]) for row in world.rows(plan)]
+    assert found == [(entity, "12x1"), (entity, "12x2"), (entity, "12x4")]
+
+
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
@@ -361,3 +403,11 @@ def test_a_row_says_whose_record_it_is_and_how_it_gets_there(world: World) -> No
     (row,) = world.rows(plan)
     assert (row["owner"], row["way"], row["is_known"]) == ("Keeper of 10x1", "write", True)
     assert row["change_id"] == f"{plan.plan_id}:1"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [(("applied", "unchanged"), 0), (("applied", "refused"), 4), (("refused", "failed", "applied"), 5), ((), 0)],
+)
+def test_writing_that_got_no_answer_ends_with_5_and_refusals_with_4(outcomes: tuple[str, ...], code: int) -> None:
+    assert exit_code_of([{"outcome": outcome, "count": 1} for outcome in outcomes]) == code

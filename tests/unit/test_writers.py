@@ -14,7 +14,9 @@ from vtiger_stub import ACCESS_KEY, VtigerStub, vtiger_stub
 from pipelines.config.connections import FileConnection, FileEntity, IterasConnection, VtigerConnection, VtigerEntity
 from pipelines.crm import open_writer
 from pipelines.crm.base import CalendarEvent, Edit, Note
-from pipelines.crm.iteras_writing import IterasWriter
+from pipelines.crm.iteras.writing import IterasWriter
+from pipelines.crm.vtiger.describe import Field
+from pipelines.crm.vtiger.values import is_same, prepared
 from pipelines.crm.vtiger.writing import VtigerWriter
 from pipelines.errors import ConfigError
 from pipelines.http.client import Patience
@@ -128,6 +130,73 @@ def test_a_change_that_never_arrives_fails_and_may_be_tried_again(crm: VtigerStu
     with vtiger(crm, tmp_path) as writer:
         (written,) = writer.edit([edit(key, emailoptout="1")])
     assert (written.outcome, written.can_retry, crm.count("revise")) == ("failed", True, 3)
+
+
+def test_a_field_that_shows_a_value_in_its_own_form_is_not_sent_the_same_again(crm: VtigerStub, tmp_path: Path) -> None:
+    """I7: what an extract shows without blanks was not changed by anybody."""
+    key = crm.add("Leads", firstname=" Zoë ", cf_855="2026-12-01")
+    named = Edit("leads", key, {"firstname": "Ann"}, {"firstname": "Zoë"})
+    with vtiger(crm, tmp_path) as writer:
+        outcomes = [written.outcome for written in writer.edit([edit(key, cf_855="20261201"), named])]
+    assert (outcomes, crm.count("revise")) == (["unchanged", "applied"], 1)
+
+
+def field(kind: str) -> Field:
+    return Field("cf_1", "Own", kind, editable=True, mandatory=False, refers_to=(), choices=())
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "sent", "shown"),
+    [
+        *((kind, "1000", "1000", "1000.00000000") for kind in ("currency", "double", "number")),
+        ("currency", "-0.50", "-0.5", "-0.50000000"),
+        ("currency", "", "0", "0.00000000"),
+        ("integer", "007", "7", "7"),
+        ("boolean", "no", "0", ""),
+        ("date", "20261201", "2026-12-01", "2026-12-01"),
+        ("datetime", "2026-12-01T09:00", "2026-12-01 09:00:00", "2026-12-01 09:00:00"),
+        ("time", "09:00", "09:00:00", "09:00:00"),
+        ("multipicklist", "Sport |##| Art", "Sport |##| Art", "Art |##| Sport"),
+        ("string", "1000", "1000", "1000"),
+    ],
+)
+def test_a_value_is_sent_in_one_form_and_known_in_the_one_that_vtiger_shows(
+    kind: str, asked: str, sent: str, shown: str
+) -> None:
+    """Sections 3 and 6 of the contract."""
+    assert prepared(field(kind), asked, "") == sent
+    assert is_same(field(kind), shown, sent)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("string", "1000", "1000.00000000"),
+        ("string", "x", "x "),
+        ("phone", "0123", "123"),
+        ("currency", "", "0"),
+        ("currency", "1000.01000000", "1000"),
+        ("boolean", "1", "0"),
+        ("multipicklist", "Art", "Art |##| Sport"),
+    ],
+)
+def test_what_only_looks_alike_is_another_value(kind: str, one: str, other: str) -> None:
+    assert not is_same(field(kind), one, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("currency", value) for value in ("much", "1.000,50", "1e5", "1_000", "NaN")),
+        *(("integer", value) for value in ("1.5", "ten")),
+        *(("date", value) for value in ("01-12-2026", "2026-02-30", "soon")),
+        *(("datetime", value) for value in ("tomorrow", "2026-12-01T09:00+01:00")),
+        ("time", "nine"),
+    ],
+)
+def test_what_vtiger_would_store_as_another_value_is_refused(kind: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=r"Own \(cf_1\) is a"):
+        prepared(field(kind), value, "")
 
 
 # Notes and events in Vtiger
@@ -296,7 +365,6 @@ def test_what_iteras_derives_is_not_written(tmp_path: Path, column: str) -> None
 
 def test_iteras_has_neither_notes_nor_a_calendar(tmp_path: Path) -> None:
     with iteras(Customers(), tmp_path) as (writer, _):
-        assert (writer.can_note, writer.can_plan_events) == (False, False)
         with pytest.raises(ConfigError, match="no notes"):
             writer.note([])
         with pytest.raises(ConfigError, match="no calendar"):

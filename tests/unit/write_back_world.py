@@ -22,7 +22,7 @@ connections:
     url: http://127.0.0.1:1/vtiger
     username: admin
     access_key: key
-    entities: {leads: {module: Leads}, contacts: {module: Contacts}}
+    entities: {leads: {module: Leads}, contacts: {module: Contacts}, contacts_2: {module: Contacts, columns: [email]}}
   lists: {kind: file, entities: {people: {path: people.csv, key: Nr}}}
   chimp: {kind: mailchimp, api_key: 0123456789abcdef0123456789abcdef-us1}
 """
@@ -32,6 +32,7 @@ to: {connection: chimp, audience: People}
 from:
   - {entity: vt.leads, email: email, opt_out: emailoptout = '1', consent_scope: audience}
   - {entity: vt.contacts, email: email, opt_out: emailoptout = '1'}
+  - {entity: vt.contacts_2, email: secondaryemail, opt_out: emailoptout = '1'}
   - {entity: lists.people, email: Mail, opt_out: Nej = 'Ja'}
 safety: {max_removals: 10%, max_updates: 10%, floor: 5}
 write_back:
@@ -44,6 +45,7 @@ AUDIENCE = {"connection": "chimp", "audience_id": "A1"}
 CRM = {
     "vt.leads": ("crm_vt.leads", "id", ("email", "emailoptout")),
     "vt.contacts": ("crm_vt.contacts", "id", ("email", "emailoptout")),
+    "vt.contacts_2": ("crm_vt.contacts_2", "id", ("email", "emailoptout")),
     "lists.people": ("crm_lists.people", "Nr", ("Mail", "Nej")),
 }
 

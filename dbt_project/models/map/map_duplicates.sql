@@ -26,7 +26,13 @@ window same_address as (
     partition by email_key
     order by
         {%- for rule in var('prefer') %}
-        {{ {'first_entity': 'entity_order', 'newest': 'newest desc nulls last'}[rule] }},
+        {%- if rule == 'newest' %}
+        {{ moment('newest') }} desc nulls last,
+        try_cast(newest as double) desc nulls last,
+        newest desc nulls last,
+        {%- else %}
+        entity_order,
+        {%- endif %}
         {%- endfor %}
         contact_key,
         entity

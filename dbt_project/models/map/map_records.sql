@@ -17,10 +17,10 @@ with limits as (
 {% for source in var('sources') -%}
 source_{{ loop.index0 }} as (
     select
-        nullif(trim(columns(*)), ''),
+        nullif({{ trimmed('columns(*)') }}, ''),
         coalesce(
             {%- for column in source.email %}
-            case when trim({{ name_of(column) }}) <> '' then {{ name_of(column) }} end,
+            case when {{ trimmed(name_of(column)) }} <> '' then {{ name_of(column) }} end,
             {%- endfor %}
             null
         ) as enlist_address,
@@ -70,7 +70,7 @@ records_{{ loop.index0 }} as (
         list_sort(list_distinct(list_filter(flatten([
             {%- for label in labels %}
             {%- if label.split %}
-            list_transform(string_split(cast({{ expression(label.split) }} as varchar), {{ text(label.by) }}), lambda part: {{ text(label.prefix or '') }} || nullif(trim(part), '')),
+            list_transform(string_split(cast({{ expression(label.split) }} as varchar), {{ text(label.by) }}), lambda part: {{ text(label.prefix or '') }} || nullif({{ trimmed('part') }}, '')),
             {%- else %}
             case when {{ expression(label.when or 'true') }} then [{{ text(label.name) }}] end,
             {%- endif %}

@@ -17,7 +17,7 @@ leavers as (
         case decision
             when 'purge' then 'purge_due'
             when 'remove_stranger' then 'unmanaged'
-            when 'silence' then coalesce(leaving_because, suppressed_by)
+            when 'silence' then if(is_managed and leaving_because <> 'unreadable_records', leaving_because, suppressed_by)
             else leaving_because
         end as reason,
         members.*,
@@ -42,13 +42,9 @@ leaving_groups as (
         leaving_because as reason,
         members.*,
         cast(json_object('groups', groups_now) as varchar) as before,
-        cast(json_object('groups', {{ pick('groups_now', 'list_append(appended_groups, settings.exit_group)') }}) as varchar)
-            as after,
+        cast(json_object('groups', {{ pick('groups_now', 'groups_at_exit', present=false) }}) as varchar) as after,
     from members
-    cross join settings
-    where
-        decision = 'leave_groups'
-        and len({{ pick('groups_now', 'list_append(appended_groups, settings.exit_group)', present=false) }}) > 0
+    where decision = 'leave_groups' and len(groups_at_exit) > 0
 ),
 
 evicted as (
@@ -190,7 +186,8 @@ refused as (
 select
     changes.op,
     changes.reason,
-    coalesce(changes.wanted_email, changes.member_email, changes.email_key) as email,
+    -- A member is addressed as the provider writes the address: it knows nobody by another spelling of it.
+    coalesce(changes.member_email, changes.wanted_email, changes.email_key) as email,
     changes.email_key,
     changes.old_email_key,
     changes.contact_key,

@@ -1,6 +1,8 @@
 -- Everybody who is held back, once for each reason that a person could do something about.
 with members as (
     select * from {{ ref('plan_members') }}
+    -- Who has left all groups has nothing more to leave.
+    where decision <> 'hold_unreadable' or coalesce(len(groups_at_exit) > 0, true)
 ),
 
 held_members as (
@@ -12,7 +14,8 @@ held_members as (
         case decision
             when 'hold_archived' then 'archived_elsewhere'
             when 'hold_opted_out' then 'opted_out'
-            when 'hold_objector' then 'opted_out'
+            when 'hold_objector' then coalesce(suppressed_by, 'opted_out')
+            when 'hold_unreadable' then 'unreadable_records'
             when 'hold_bounced' then 'bounced'
             when 'hold_unknown' then 'unknown_consent'
             when 'hold_not_removable' then 'not_removable'
@@ -20,8 +23,12 @@ held_members as (
         end as reason,
         case
             when decision = 'hold_not_removable' then 'the provider removes nobody whose status is ' || status
+            when decision = 'hold_unreadable'
+                then entity || ' has records that could not be read (' || unreadable_records || '): this may be one of them'
             when decision = 'hold_objector'
-                then 'the CRM holds an objection, but the audience has the address as ' || status || ' and it is not ours'
+                then case when leaving_because = 'opt_out_in_crm' then 'the CRM holds an objection'
+                    else 'held since ' || strftime(suppressed_since, '%Y-%m-%d') end
+                || ', but the audience has the address as ' || status || ' and it is not ours'
             when is_suppressed_by_former_address
                 then 'under a former address, since ' || strftime(suppressed_since, '%Y-%m-%d')
             when suppressed_since is not null then 'since ' || strftime(suppressed_since, '%Y-%m-%d')
@@ -31,8 +38,8 @@ held_members as (
     from members
     where decision in (
         'hold', 'silence', 'hold_archived', 'hold_opted_out', 'hold_bounced', 'hold_unknown', 'hold_not_removable',
-        'hold_objector'
-    ) and (is_wanted or decision in ('hold_not_removable', 'hold_objector'))
+        'hold_objector', 'hold_unreadable'
+    ) and (is_wanted or decision in ('hold_not_removable', 'hold_objector', 'hold_unreadable'))
 ),
 
 held_records as (

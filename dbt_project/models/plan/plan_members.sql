@@ -46,14 +46,21 @@ decisions as (
             -- Who said no is silenced, also where a policy would leave them subscribed.
             when is_managed and status in ('subscribed', 'pending') and (
                 leaving_because = 'opt_out_in_crm'
-                or is_suppressed_elsewhere
-                and (settings.mode = 'append' or settings.exit_do not in ('archive', 'unsubscribe'))
+                or is_suppressed_elsewhere and (
+                    settings.mode = 'append'
+                    or settings.exit_do not in ('archive', 'unsubscribe')
+                    or leaving_because = 'unreadable_records'
+                )
             ) then 'silence'
+            -- The house's own order holds for strangers too, and for those whom the provider would not remove.
+            when (is_blocked or suppressed_by = 'erased')
+                and (status = 'pending' or status = 'subscribed' and not is_managed) then 'silence'
             when is_managed and settings.mode = 'mirror' and is_present then case
                 when leaving_because = 'opt_out_in_crm' then 'stay'
                 when settings.exit_do = 'keep' then 'stay'
-                when settings.exit_do = 'unsubscribe' and status = 'subscribed' then 'unsubscribe'
                 when settings.exit_do = 'unsubscribe' and status = 'unsubscribed' then 'stay'
+                when leaving_because = 'unreadable_records' then 'hold_unreadable'
+                when settings.exit_do = 'unsubscribe' and status = 'subscribed' then 'unsubscribe'
                 when settings.exit_do = 'archive' and list_contains(settings.removable, status) then 'archive'
                 when settings.exit_do in ('leave_groups', 'move_to') then 'leave_groups'
                 else 'hold_not_removable'
@@ -62,8 +69,8 @@ decisions as (
             when settings.unmanaged = 'remove' and not is_managed and list_contains(settings.removable, status)
                 and not (status = 'unsubscribed' and left_by is not distinct from 'unsubscribe')
                 then 'remove_stranger'
-            when leaving_because = 'opt_out_in_crm' and not is_managed and status in ('subscribed', 'pending')
-                then 'hold_objector'
+            when not is_managed and status in ('subscribed', 'pending')
+                and (leaving_because = 'opt_out_in_crm' or is_suppressed_elsewhere) then 'hold_objector'
             else 'stay'
         end as decision,
     from moved
@@ -72,7 +79,13 @@ decisions as (
 
 -- Strangers to a group that is overwritten leave it (E14), whether they are ours or not.
 decided as (
-    select * replace (if(decision = 'stay' and is_intruder and is_present, 'evict', decision) as decision)
+    select * replace (
+        case
+            when not (decision = 'stay' and is_intruder and is_present) then decision
+            when is_managed and leaving_because = 'unreadable_records' then 'hold_unreadable'
+            else 'evict'
+        end as decision
+    )
     from decisions
     where decision <> 'moves_away' and (decision <> 'stay' or is_intruder)
 ),
@@ -107,7 +120,7 @@ joined as (
 
 unpacked as (
     select
-        joined.* exclude (sent, kept),
+        joined.* exclude (sent, kept, told),
         cast(told.fields as varchar) as sent_fields,
         cast(json_extract(kept, '$.fields') as varchar) as kept_fields,
         coalesce(told.tags, []) as our_tags,
@@ -127,7 +140,9 @@ select
     ))) as groups_to_leave,
     list_sort(list_distinct({{ pick('now_tags', 'list_concat(our_tags, wanted_tags)') }})) as tags_now,
     list_sort(list_distinct({{ pick('now_groups', 'list_concat(our_groups, wanted_groups, kinds.overwritten)') }})) as groups_now,
-    kinds.appended as appended_groups,
+    case when settings.exit_do in ('leave_groups', 'move_to') and decision in ('leave_groups', 'hold_unreadable')
+        then {{ pick('groups_now', 'list_append(kinds.appended, settings.exit_group)', present=false) }}
+    end as groups_at_exit,
     -- Members who are in such a group already keep the fields that they have.
     len({{ pick(pick('wanted_groups', 'now_groups'), 'kinds.untouched') }}) > 0 as is_untouched,
     -- They kept something else than what we sent: that is not sent again for as long as both sides leave it so.
@@ -139,3 +154,4 @@ select
     end as has_other_fields,
 from unpacked
 cross join {{ ref('map_groups') }} as kinds
+cross join settings

@@ -28,6 +28,17 @@ objections as (
     group by email_key
 ),
 
+-- An entity of which some records could not be read: nobody knows whose they are, so none of its records is known to
+-- be gone. What other syncs read counts for them alone.
+unreadable as (
+    select
+        entity,
+        count(*) as unreadable_records,
+    from (select connection || '.' || entity as entity from {{ source('extract', 'rejected') }}) as rejected
+    where list_contains({{ strings(var('sources') | map(attribute='entity') | list) }}, entity)
+    group by entity
+),
+
 -- Settled is who is wanted, ours, subscribed, and has just what the CRM wants. Hashes only, of the keys too: this join
 -- is the one that sees everybody. To be taken for settled by mistake, two people would have to agree in three of them.
 unsettled as (
@@ -90,6 +101,7 @@ alike as (
         members.email as member_email,
         members.provider_id,
         members.status,
+        members.has_silent_twin,
         len(kinds.overwritten) > 0 and len({{
             pick(pick('members.groups', 'kinds.overwritten'), 'coalesce(wanted.groups, [])', present=false)
         }}) > 0 as is_intruder,
@@ -127,6 +139,7 @@ sides as (
         coalesce(alike.provider_id, managed.provider_id) as provider_id,
         alike.member_email,
         alike.status,
+        coalesce(alike.has_silent_twin, false) as has_silent_twin,
         coalesce(alike.is_intruder, false) as is_intruder,
         coalesce(alike.wanted_tags, []) as wanted_tags,
         coalesce(alike.wanted_groups, []) as wanted_groups,
@@ -163,7 +176,11 @@ suppressed as (
     select
         sides.* exclude (was_sent, was_kept),
         coalesce(suppressions.reason, followed.reason) as suppressed_by,
-        coalesce(suppressions.is_from_elsewhere, followed.reason is not null) as is_suppressed_elsewhere,
+        -- A no that the audience has under another spelling of the address has to be told to it under this one.
+        coalesce(
+            suppressions.is_from_elsewhere or (suppressions.reason is not null and sides.has_silent_twin),
+            followed.reason is not null
+        ) as is_suppressed_elsewhere,
         coalesce(suppressions.is_blocked, false) as is_blocked,
         coalesce(suppressions.since, followed.since) as suppressed_since,
         suppressions.email_key is null and followed.reason is not null as is_suppressed_by_former_address,
@@ -174,7 +191,7 @@ suppressed as (
 )
 
 select
-    suppressed.* exclude (is_as_wanted) replace (
+    suppressed.* exclude (is_as_wanted, has_silent_twin) replace (
         coalesce(suppressed.entity, objections.entity) as entity,
         coalesce(suppressed.contact_key, objections.contact_key) as contact_key
     ),
@@ -183,14 +200,17 @@ select
     case
         when suppressed.is_wanted then null
         when objections.email_key is not null then 'opt_out_in_crm'
+        when leavers.contact_key is null and unreadable.entity is not null then 'unreadable_records'
         when leavers.contact_key is null then 'deleted_in_crm'
         when leavers.eligibility in ('wanted', 'bad_address', 'missing_address') then 'address_changed'
         else leavers.eligibility
     end as leaving_because,
     coalesce(suppressed.owner, leavers.owner, objections.owner) as any_owner,
+    unreadable.unreadable_records,
 from suppressed
 left join leavers on suppressed.email_key = leavers.email_key
 left join objections on suppressed.email_key = objections.email_key
+left join unreadable on suppressed.entity = unreadable.entity
 where not (
     suppressed.is_as_wanted
     and suppressed.is_managed

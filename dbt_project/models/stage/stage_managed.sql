@@ -18,5 +18,6 @@ select
     left_by,
     left_at,
     purge_after,
-    left_at is null as is_managed,
+    -- Who never had a record is a stranger, also while nobody knows whether what was sent has arrived.
+    left_at is null and contact_key is not null as is_managed,
 from source

@@ -22,14 +22,20 @@ twins as (
     having count(*) > 1
 ),
 
-spare as (
-    select keyed.provider_id
+ranked as (
+    select
+        keyed.provider_id,
+        row_number() over same_address as place,
+        -- The other ones are those that come after the first.
+        bool_or(keyed.status in ('unsubscribed', 'bounced')) over (
+            same_address rows between 1 following and unbounded following
+        ) as has_silent_twin,
     from keyed
     semi join twins using (email_key)
-    qualify row_number() over (
+    window same_address as (
         partition by keyed.email_key
         order by keyed.status = 'archived', keyed.status = 'subscribed' desc, keyed.provider_id
-    ) > 1
+    )
 )
 
 select
@@ -43,5 +49,7 @@ select
     nullif(keyed.opt_out_reason, '') as opt_out_reason,
     try_cast(keyed.joined_at as timestamp) as joined_at,
     try_cast(keyed.changed_at as timestamp) as changed_at,
+    coalesce(ranked.has_silent_twin, false) as has_silent_twin,
 from keyed
-anti join spare using (provider_id)
+left join ranked using (provider_id)
+where coalesce(ranked.place, 1) = 1

@@ -3,7 +3,7 @@ with
 -- of records that are there speak for themselves.
 records as (
     {% for source in var('sources') -%}
-    select {{ text(source.entity) }} as entity, trim({{ name_of(source.key) }}) as contact_key from {{ source.relation }}
+    select {{ text(source.entity) }} as entity, {{ trimmed(name_of(source.key)) }} as contact_key from {{ source.relation }}
     {{ 'union all ' if not loop.last }}
     {%- else -%}
     select '' as entity, '' as contact_key where false

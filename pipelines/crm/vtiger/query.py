@@ -36,7 +36,7 @@ def number_of(record_id: str) -> int:
     """The number of an id such as 10x402."""
     found = re.fullmatch(r"\d+x(\d+)", record_id)
     if found is None:
-        raise TransientError("Vtiger answered with a record that has no id.", do="Try again.")
+        raise TransientError("a record came without an id.", where="Vtiger", do="Try again.")
     return int(found[1])
 
 

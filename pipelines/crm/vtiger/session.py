@@ -89,12 +89,7 @@ def open_http(root: str, connection: VtigerConnection, locks: Path, patience: Pa
     return Http(
         root,
         service="Vtiger",
-        patience=patience
-        or Patience(
-            connect_timeout=connection.connect_timeout,
-            read_timeout=connection.read_timeout,
-            max_attempts=connection.max_attempts,
-        ),
+        patience=patience or Patience.of(connection),
         pace=Pace(locks, account, rate) if rate else None,
         pool_size=connection.sessions,
         **more,

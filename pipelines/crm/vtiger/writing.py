@@ -1,11 +1,12 @@
 """Vtiger as a `Writer`: fields by `revise`, notes as ModComments, events in the owner's calendar.
 
-Belongs here: these three. Does not: the order of looking and sending (crm/writing.py), who is written to.
+Belongs here: these three. Does not: the order of looking and sending (crm/writing.py), what a field takes
+(values.py), who is written to.
 
-Vtiger ignores unknown fields, stores any choice and any owner, keeps "yes" as no in a boolean, and says success to
-all of it. So names and values are held against `describe` before, and the record is read again after. A `revise`
-that changes nothing still moves modifiedtime, so nothing is sent that is there already. No call is idempotent: notes
-and events carry a marker, and are looked up by it first, also after an answer that was lost.
+Vtiger ignores unknown fields, stores any choice and any owner, and says success to all of it. So names and values
+are held against `describe` before, and the record is read again after. A `revise` that changes nothing still moves
+modifiedtime, so nothing is sent that is there already. No call is idempotent: notes and events carry a marker, and are
+looked up by it first, also after an answer that was lost.
 """
 
 import json
@@ -23,23 +24,18 @@ from pipelines.crm.vtiger.describe import Describing, Field, Module
 from pipelines.crm.vtiger.query import Queries, Record, literal
 from pipelines.crm.vtiger.reading import open_transport
 from pipelines.crm.vtiger.session import DENIED, VtigerRefused
+from pipelines.crm.vtiger.values import is_same, prepared
 from pipelines.crm.writing import MISSING, NOT_KEPT, REFUSED, EditingWriter, Refused, failed, refused
 from pipelines.errors import ConfigError, TransientError
 from pipelines.http.client import Patience
 from pipelines.http.threads import Threads
 
-YES = frozenset({"1", "true", "yes", "on"})
-NO = frozenset({"0", "false", "no", "off", ""})
-CHOICES_SEPARATOR = " |##| "
 GONE = DENIED | {"RECORD_NOT_FOUND", "INVALID_ID_ATTRIBUTE"}
 NOTES, EVENTS = "ModComments", "Events"
 
 
 class VtigerWriter(EditingWriter):
     """Writing to the modules of one Vtiger connection. `patience` replaces the connection's, for tests."""
-
-    can_note = True
-    can_plan_events = True
 
     def __init__(
         self, name: str, connection: VtigerConnection, locks: Path, *, patience: Patience | None = None
@@ -57,7 +53,7 @@ class VtigerWriter(EditingWriter):
         found = []
         for column, value in values.items():
             try:
-                _prepared(module.field(column, where), value, where)
+                prepared(module.field(column, where), value, where)
             except ConfigError as error:
                 found.append(str(error))
         return found
@@ -91,13 +87,18 @@ class VtigerWriter(EditingWriter):
     def prepared(self, edit: Edit) -> Mapping[str, str]:
         """See `EditingWriter`."""
         module, where = self._module(edit.entity)
-        return {column: _prepared(module.field(column, where), value, where) for column, value in edit.values.items()}
+        return {column: prepared(module.field(column, where), value, where) for column, value in edit.values.items()}
 
     def read(self, edit: Edit, columns: tuple[str, ...]) -> Mapping[str, str]:
         """See `EditingWriter`."""
         module, where = self._module(edit.entity)
         record = self._retrieve(edit.key)
         return {column: _held(record, module.field(column, where)) for column in columns}
+
+    def is_same(self, edit: Edit, column: str, stored: str, wanted: str) -> bool:
+        """See `EditingWriter`."""
+        module, where = self._module(edit.entity)
+        return is_same(module.field(column, where), stored, wanted)
 
     def write(self, edit: Edit, values: Mapping[str, str]) -> None:
         """See `EditingWriter`."""
@@ -177,7 +178,7 @@ class VtigerWriter(EditingWriter):
             return refused(no.code, no.detail)
         except TransientError as error:
             return failed(error)
-        return failed(TransientError("Vtiger gave no usable answer."))
+        return failed(TransientError("no usable answer came.", where="Vtiger", do="Try again later."))
 
     def _marked(self, module: str, field: str, link: str, key: str, marker: str) -> Record | None:
         """The record's note or event with the marker; the oldest, should there be several."""
@@ -239,34 +240,13 @@ def _held(record: Mapping[str, Any], field: Field) -> str:
     return "" if value is None else as_text(value)
 
 
-def _prepared(field: Field, value: str, where: str) -> str:
-    """The value as Vtiger will give it back; `ConfigError` where it would keep something else without saying so."""
-    if not field.editable or field.name == "id":
-        raise ConfigError(f"Vtiger does not let {field.label} ({field.name}) be changed.", where=where)
-    if field.type == "boolean":
-        if value.lower() not in YES | NO:
-            raise ConfigError(f"{field.label} ({field.name}) is a yes or a no.", where=where, do="Write 1 or 0.")
-        return "1" if value.lower() in YES else "0"
-    if field.mandatory and not value:
-        raise ConfigError(f"{field.label} ({field.name}) can't be empty in Vtiger.", where=where)
-    if field.type in ("picklist", "multipicklist") and value and field.choices:
-        _check_choices(field, value, where)
-    return value
-
-
-def _check_choices(field: Field, value: str, where: str) -> None:
-    chosen = value.split(CHOICES_SEPARATOR) if field.type == "multipicklist" else [value]
-    if unknown := sorted(set(chosen) - set(field.choices)):
-        raise ConfigError(
-            f"{field.label} ({field.name}) has no choice {', '.join(unknown)}.",
-            where=where,
-            do=f"Choose among: {', '.join(field.choices)}.",
-        )
-
-
 def _link(events: Module, module: Module, where: str) -> str:
     """The field that ties an event to a record of this module."""
     for name in ("contact_id", "parent_id"):
         if name in events.fields and module.name in events.fields[name].refers_to:
             return name
-    raise ConfigError(f"Vtiger's calendar can't be tied to records of {module.name}.", where=where)
+    raise ConfigError(
+        f"Vtiger's calendar can't be tied to records of {module.name}.",
+        where=where,
+        do="Ask for events of contacts, leads or accounts.",
+    )

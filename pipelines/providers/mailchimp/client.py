@@ -46,12 +46,7 @@ class Client:
             root,
             service="Mailchimp",
             auth=_auth(key),
-            patience=patience
-            or Patience(
-                connect_timeout=connection.connect_timeout,
-                read_timeout=connection.read_timeout,
-                max_attempts=connection.max_attempts,
-            ),
+            patience=patience or Patience.of(connection),
             slots=Slots(locks, account, connection.connections),
             pace=Pace(locks, account, rate) if rate else None,
             pool_size=connection.connections,
@@ -85,7 +80,8 @@ class Client:
 def document(answer: Answer) -> Mapping[str, Any]:
     """The JSON object of an answer."""
     if not isinstance(answer.body, dict):
-        raise TransientError("Mailchimp answered with something that is not a JSON object.", do="Try again later.")
+        what = "it answered with something that is not a JSON object."
+        raise TransientError(what, where="Mailchimp", do="Try again later.")
     return answer.body
 
 

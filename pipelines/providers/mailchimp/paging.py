@@ -34,7 +34,7 @@ class Listing:
 
 def read(client: Client, listing: Listing) -> Iterator[list[Item]]:
     """Pages of items, each item once; raises `TransientError` when a strict listing never held still."""
-    what = f"The {listing.key} of Mailchimp"
+    what = f"Mailchimp's {listing.key}"
     return read_whole(lambda: _Sweep(client, listing), listing.identity, strict=listing.strict, what=what)
 
 

@@ -19,8 +19,8 @@ BY_ADMIN = "N/A (Unsubscribed by admin)"  # what Mailchimp writes when the API d
 TEXT_BYTES = 255  # Mailchimp cuts text there, in bytes, not characters
 TYPES = {"radio": "choice", "dropdown": "choice", "imageurl": "url"}
 
-# Whether a listing without a filter really holds everybody is only partly confirmed (contract, section 4): what each of
-# these filters counts is compared with what was seen, and read where it is more.
+# Whether a listing without a filter really holds everybody is only partly confirmed: what each of these filters counts
+# is compared with what was seen, and read where it is more.
 PERHAPS_HIDDEN = ("archived", "unsubscribed", "cleaned", "pending", "transactional")
 
 MEMBER_FIELDS = (

@@ -30,7 +30,8 @@ def status(word: str) -> Status:
         return STATUSES[word]
     except KeyError:
         raise PermanentError(
-            f"Mailchimp uses a member status that Enlist does not know: {word!r}.",
+            f"a member has a status that Enlist does not know: {word!r}.",
+            where="Mailchimp",
             do="Nothing was sent. Please report this; the release after it will know the status.",
         ) from None
 

@@ -49,12 +49,7 @@ class Client:
         root = connection.root_url.rstrip("/")
         # MailUp counts calls per account; the user is the nearest thing we know before the first call.
         self.account = f"mailup-{fingerprint(root + connection.username)}"
-        self.patience = patience or Patience(
-            connect_timeout=connection.connect_timeout,
-            read_timeout=connection.read_timeout,
-            max_attempts=connection.max_attempts,
-            least_pause=LEAST_PAUSE,
-        )
+        self.patience = patience or Patience.of(connection, least_pause=LEAST_PAUSE)
         self.page_size = connection.page_size
         self.zone = ZoneInfo(connection.timezone)
         self.locks = locks
@@ -148,7 +143,8 @@ def operation(method: str, path: str) -> str:
 def as_object(body: Any) -> Mapping[str, Any]:
     """The JSON object of an answer."""
     if not isinstance(body, dict):
-        raise TransientError("MailUp answered with something that is not a JSON object.", do="Try again later.")
+        what = "it answered with something that is not a JSON object."
+        raise TransientError(what, where="MailUp", do="Try again later.")
     return body
 
 

@@ -1,7 +1,7 @@
 """One import of MailUp, from its start to its end.
 
-Belongs here: starting, looking at it until it is done, what it counted. Does not: rows (writing.py), what became of
-each (settling.py).
+Belongs here: starting, looking at it until it is done, what it counted. Does not: rows (batch_imports.py), what became
+of each (settling.py).
 
 MailUp runs imports in the background. Its older API refuses a second one while one runs, and nobody says what this one
 does: so all processes of this machine take turns.

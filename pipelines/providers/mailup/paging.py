@@ -44,8 +44,7 @@ class Window:
 
 def read(client: Client, listing: Listing) -> Iterator[list[Item]]:
     """Pages of items, each item once; raises `TransientError` when a strict listing never held still."""
-    what = "A list of MailUp"
-    return read_whole(lambda: _Sweep(client, listing), listing.identity, strict=listing.strict, what=what)
+    return read_whole(lambda: _Sweep(client, listing), listing.identity, strict=listing.strict, what="MailUp")
 
 
 def read_rows(client: Client, path: str, query: Mapping[str, str | int] | None = None) -> Iterator[list[Item]]:

@@ -7,18 +7,17 @@ refreshes holds a lock of the account, looks first whether somebody else has jus
 place in one step. The file lies among the home's locks, readable by its owner alone; deleting it only costs a log-in.
 """
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from requests.auth import HTTPBasicAuth
 
+from pipelines import locks as file_locks
 from pipelines.errors import PermanentError, TransientError
 from pipelines.http.client import Http, RefusedError
 from pipelines.http.slots import Pace, fingerprint
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 PATH = "/Authorization/OAuth/Token"
 MARGIN_SECONDS = 60.0
 LIFETIME_SECONDS = 3600.0
+LOGIN_WAIT = 1200.0  # seconds; longer than all tries of somebody else's log-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Tokens:
 
         With `log_in` a refresh is not tried: MailUp took the tokens for malformed.
         """
-        with self._alone():
+        with file_locks.held(self._lock, wait=LOGIN_WAIT, busy="Another run is logging in to MailUp."):
             kept = self._read()
             if kept and kept.access != rejected and self._lives(kept):
                 return kept.access
@@ -110,19 +110,9 @@ class Tokens:
         )
         body = folded(answer.body)
         if not isinstance(body, dict) or not body.get("access_token"):
-            raise TransientError("MailUp answered the log-in without a token.", do="Try again later.")
+            raise TransientError("it answered the log-in without a token.", where="MailUp", do="Try again later.")
         lifetime = float(body.get("expires_in") or LIFETIME_SECONDS)
         return Pair(str(body["access_token"]), str(body.get("refresh_token") or ""), self._clock() + lifetime)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        # Opened anew each time: flock belongs to the open file, so two threads exclude each other as two processes do.
-        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _read(self) -> Pair | None:
         try:

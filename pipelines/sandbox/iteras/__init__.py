@@ -9,6 +9,8 @@
     admin.py       the back stage: /sandbox/iteras/...
     seeding.py     what a fresh sandbox holds, and customers in bulk
 
+Belongs here: what only this service does. Does not: what all simulators have (the modules of sandbox/), samples.
+
 The documentation gives names of parameters and fields, but no list of data keys and no whole reply. What is answered
 here beyond that is one guess among several; the switches make others. Left out: webhooks, authenticatecustomer, setup.
 """

@@ -19,6 +19,8 @@
     admin.py       the back stage: /sandbox/mailchimp/...
     seeding.py     what a fresh sandbox holds
 
+Belongs here: what only this service does. Does not: what all simulators have (the modules of sandbox/), samples.
+
 Left out: webhooks, templates, conditions of saved segments, scheduling, marketing permissions. Plain http is served,
 where Mailchimp answers 426. An imageurl is checked by its form and never fetched.
 """

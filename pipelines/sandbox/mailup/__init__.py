@@ -16,6 +16,8 @@
     admin.py       the back stage: /sandbox/mailup/...
     seeding.py     what a fresh sandbox holds
 
+Belongs here: what only this service does. Does not: what all simulators have (the modules of sandbox/), samples.
+
 Left out: XML and JSONP, the text-message twins but for one single send, the search of 2018 over all lists (its syntax
 and shape are not known), templates, webhooks, FTP, the transactional service, account activation.
 """

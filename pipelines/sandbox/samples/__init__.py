@@ -1,6 +1,14 @@
 """Sample CRMs: seeded people who do not exist, all under the reserved top-level domain `.example`.
 
 auditcase.py   the accountants' CRM of the sync auditcase_mailchimp, with dutch.py's names
+iteras.py      the subscribers of iteras_mailchimp, with danish.py's
+mira.py        the selections of a school of mira_mailup, with swedish.py's
+teamsystem.py  the exported lists of tsc_mailup, with italian.py's
+vtiger.py      the leads, contacts and organisations of vtiger_mailup, with italian.py's
+mailup.py      what the MailUp account held before the first sync
+campaigns.py   what is sent to all of them
+chance.py      seeded chance, and the dirt that addresses have in real life
+preparing.py   all of it put where the syncs find it
 
 Belongs here: which sample belongs where in the default home. Does not: what a sample holds (its module).
 """

@@ -1,7 +1,7 @@
 """AuditCase, the CRM of Dutch accountants: one SQLite table `persons` in AuditCase's own column names.
 
-Belongs here: seeded people with the dirt of real life, and editing one of them for a rehearsal. Does not: reading the
-CRM (crm/sql.py), what the sample sync makes of it (data/syncs/auditcase_mailchimp.yaml).
+Belongs here: seeded people with the dirt of real life. Does not: reading the CRM (crm/sql.py), what the sample sync
+makes of it (data/syncs/auditcase_mailchimp.yaml).
 
 The same seed and number give the same file on every machine. Shares of all persons, held by tests/unit/test_samples.py:
 
@@ -29,7 +29,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.errors import ConfigError
 from pipelines.landing import sql_name
 from pipelines.sandbox.samples import dutch
 from pipelines.sandbox.samples.chance import UNTIDY, Chance, malformed, slug
@@ -87,24 +86,6 @@ def write_auditcase(path: Path, people: int = 3000, seed: int = 11) -> None:
         database.execute(f"create table persons ({columns})")
         database.executemany(f"insert into persons values ({places})", _Generator(people, seed).persons())
     draft.replace(path)
-
-
-def edit_auditcase(path: Path, person_id: str, **columns: str | int | None) -> None:
-    """Set columns of one person, as somebody at the accountant's would. ChangedAt moves only if it is named."""
-    unknown = sorted(set(columns) - set(AUDITCASE_COLUMNS))
-    if unknown or not columns:
-        raise ConfigError(
-            f"There is no column {', '.join(unknown)}." if unknown else "No column is named.",
-            where=path.name,
-            do=f"Choose from: {', '.join(AUDITCASE_COLUMNS)}.",
-        )
-    if not path.is_file():
-        raise ConfigError("There is no such database.", where=str(path), do="Make it with `enlist demo`.")
-    settings = ", ".join(f"{sql_name(name)} = :{name}" for name in columns)
-    with closing(sqlite3.connect(path)) as database, database:
-        done = database.execute(f"update persons set {settings} where PersonId = :_id", {**columns, "_id": person_id})
-        if done.rowcount != 1:
-            raise ConfigError(f"There is no person {person_id}.", where=path.name, do="Look up PersonId in `persons`.")
 
 
 class _Generator:

@@ -138,5 +138,6 @@ class _Stage:
     def _call(self, method: str, page: str, **arguments: Any) -> Any:
         answer = self._session.request(method, f"{self._root}/{page}", timeout=TIMEOUT, **arguments)
         if not answer.ok:
-            raise TransientError(f"the sandbox answered {answer.status_code} to the samples.", where=page)
+            what = f"the sandbox answered {answer.status_code} to the samples."
+            raise TransientError(what, where=page, do="Stop it, delete sandbox/ in the home, and try again.")
         return answer.json()

@@ -40,7 +40,6 @@ EVENTS = ("Assemblea annuale", "Festa di primavera", "Centro estivo")
 SOCI, ENTI = "soci_e_partecipanti.xlsx", "aziende_enti_associazioni.xlsx"
 INVIO_SOCI, INVIO_CLIENTI = "invio_soci.csv", "invio_clienti_fornitori.csv"
 TITLES: Mapping[str, str] = {SOCI: "Soci e Partecipanti", ENTI: "Aziende Enti Associazioni"}
-HEADER_ROW = 3
 
 Record = dict[str, Any]
 

@@ -16,6 +16,8 @@
     admin.py       the back stage: /sandbox/vtiger/...
     seeding.py     what a fresh sandbox holds, and records in bulk
 
+Belongs here: what only this service does. Does not: what all simulators have (the modules of sandbox/), samples.
+
 Left out: Vtiger Cloud's REST API, wsapp_*, the other mobile.* operations, files, tags, the web pages, and all modules
 but Leads, Contacts, Accounts, Calendar, Events, ModComments, Users and Groups.
 """

@@ -13,9 +13,10 @@ from pipelines.config import Home, SyncConfig
 from pipelines.ledger import pins
 from pipelines.providers.base import Account, Audience, Group, MergeField, Traits
 from pipelines.sync.doctor.fields import missing
-from pipelines.sync.doctor.findings import Finding, counted, listed
+from pipelines.sync.doctor.findings import Finding, listed
 from pipelines.sync.stale import Fields
 from pipelines.warehouse import has_table, rows
+from pipelines.words import counted
 
 UNDO = "enlist undo takes a push back, but for those who said no in between"
 

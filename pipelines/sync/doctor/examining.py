@@ -17,11 +17,12 @@ from pipelines.providers.base import Provider
 from pipelines.providers.loading import connected
 from pipelines.sync import stale
 from pipelines.sync.audience import check_fields, find, resolve
-from pipelines.sync.doctor import account, fields, labels, values
+from pipelines.sync.doctor import account, fields, labels, newest, values
 from pipelines.sync.doctor.account import Found
 from pipelines.sync.doctor.findings import Examination, Finding
 from pipelines.sync.doctor.held import held
 from pipelines.sync.doctor.records import Records, opened
+from pipelines.sync.doctor.sharing import sharing
 from pipelines.sync.doctor.way_back import way_back
 from pipelines.sync.naming import name_fields
 from pipelines.warehouse import Warehouse
@@ -36,7 +37,7 @@ def examine(home: Home, sync: SyncConfig) -> Examination:
             notes.append(f"the audience {sync.to.audience} is made by the first plan")
             return Examination(notes=tuple(notes))
         found = _read(home, sync, provider)
-    findings = [*of_account(home, sync, found), *way_back(home, sync)]
+    findings = [*of_account(home, sync, found), *sharing(home, sync, found), *way_back(home, sync)]
     notes += account.inventory(home, sync, found)
     notes += fields.unfilled(sync, found.merge_fields)
     with opened(home, sync, pages) as records:
@@ -110,6 +111,7 @@ def of_account(home: Home, sync: SyncConfig, found: Found) -> Iterator[Finding]:
 
 def _of_records(home: Home, sync: SyncConfig, found: Found, records: Sequence[Records]) -> Iterator[Finding | str]:
     yield from values.examine(home, sync, records, found.merge_fields, found.traits)
+    yield from newest.examine(home, sync, records)
     needed = labels.groups_of(sync, records)
     yield from labels.too_many_groups(home, sync, needed, found.groups, found.traits)
     yield from labels.missing_groups(home, sync, needed, found.groups)

@@ -1,4 +1,7 @@
-"""What the doctor tells. Pure values.
+"""What the doctor tells.
+
+Belongs here: pure values, and their words. Does not: finding anything (the modules beside it), showing it
+(cli/checking.py).
 
 A finding is what works but should not stay so. A warning is what the sync file asks for and what can't be undone, or is
 easily regretted: nothing to mend, but to know before the first push (N2).
@@ -36,8 +39,3 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     known = list(names)
     rest = f" and {len(known) - most:,} more" if len(known) > most else ""
     return ", ".join(known[:most]) + rest
-
-
-def counted(count: int, noun: str) -> str:
-    """1 record, 2 records."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 import duckdb
 
 from pipelines.config import SyncConfig
-from pipelines.sync.doctor.findings import Finding, counted
+from pipelines.sync.doctor.findings import Finding
 from pipelines.warehouse import has_table, rows
+from pipelines.words import counted
 
 REPORT = "They are in the workbook with their owners: enlist report {sync}"
 REMEDIES: Mapping[str, str] = {

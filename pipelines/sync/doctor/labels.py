@@ -10,8 +10,9 @@ from typing import TypeGuard
 from pipelines.config import Home, SyncConfig
 from pipelines.config.sync import GroupRule, GroupSplit, Source, TagRule
 from pipelines.providers.base import Group, Traits
-from pipelines.sync.doctor.findings import Finding, counted, listed
+from pipelines.sync.doctor.findings import Finding, listed
 from pipelines.sync.doctor.records import Records
+from pipelines.words import counted
 
 # A label that ends in a no (Mailingen-ontvangen-nee), or has one of these words. Not "non" anywhere: "Non soci" are
 # people like others.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
+from pipelines.blanks import sql_trimmed
 from pipelines.config import Home, SyncConfig
 from pipelines.config.sync import Source
 from pipelines.crm.base import Page
@@ -68,7 +69,7 @@ class Records:
             f"""
             with {self._wanted()},
             cut as (select unnest(string_split(cast((\n{split}\n) as varchar), ?)) as part from wanted)
-            select distinct trim(part) as part from cut where trim(part) <> '' order by part
+            select distinct {sql_trimmed("part")} as name from cut where name <> '' order by name
             """,
             [by],
         )
@@ -87,7 +88,7 @@ class Records:
         matches = [f"coalesce(cast((\n{source.where or 'true'}\n) as boolean), false)", *refused]
         return f"""
             records as (
-                select nullif(trim(columns(*)), ''), {address(source)} as enlist_address from {self.relation}
+                select nullif({sql_trimmed("columns(*)")}, ''), {address(source)} as enlist_address from {self.relation}
             ),
             reachable as (
                 select * from records semi join (
@@ -100,7 +101,7 @@ class Records:
 
 def address(source: Source) -> str:
     """SQL for the address of a record: the first column filled in."""
-    columns = (f"case when trim({sql_name(name)}) <> '' then {sql_name(name)} end" for name in source.email)
+    columns = (f"case when {sql_trimmed(sql_name(name))} <> '' then {sql_name(name)} end" for name in source.email)
     return f"coalesce({', '.join(columns)}, null)"
 
 

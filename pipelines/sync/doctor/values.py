@@ -14,8 +14,9 @@ from pipelines.config import Home, SyncConfig
 from pipelines.landing import sql_text
 from pipelines.providers.base import MergeField, Traits
 from pipelines.sync.doctor import fields
-from pipelines.sync.doctor.findings import Finding, counted
+from pipelines.sync.doctor.findings import Finding
 from pipelines.sync.doctor.records import Records
+from pipelines.words import counted
 
 # What the macro `kept` can read as a date.
 DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d-%m-%Y", "%m/%d/%Y")

@@ -1,6 +1,7 @@
 """Iteras as a `Writer`: fields of customers. It has no notes and no calendar.
 
-Belongs here: changing a customer. Does not: reading the list (iteras.py), when to look and when to send (writing.py).
+Belongs here: changing a customer. Does not: reading the list (reading.py), when to look and when to send
+(crm/writing.py).
 
 Iteras answers 200 to operations that failed, and pairs errors with operations by position only. So every operation
 travels alone: then no error can be another customer's.
@@ -12,7 +13,7 @@ from typing import Any
 
 from pipelines.config.connections import IterasConnection
 from pipelines.crm.base import CalendarEvent, Edit, Note, Written
-from pipelines.crm.iteras import CUSTOMERS, STATUS, open_http
+from pipelines.crm.iteras.reading import CUSTOMERS, STATUS, open_http
 from pipelines.crm.records import flattened, record_list, settings_of
 from pipelines.crm.writing import MISSING, REFUSED, EditingWriter, Refused
 from pipelines.errors import ConfigError

@@ -1,6 +1,6 @@
 """Iteras as a `Source`: its customers, with what they subscribe to.
 
-Belongs here: calls, pages, customers as rows. Does not: changing customers (iteras_writing.py), consent (a sync says
+Belongs here: calls, pages, customers as rows. Does not: changing customers (writing.py), consent (a sync says
 which column means no).
 
 The vendor documents the address, the key, `id` and `fields`, and nothing about pages, wrappers or changes: those are
@@ -58,12 +58,7 @@ def open_http(connection: IterasConnection, locks: Path, patience: Patience | No
         connection.url + "/api",
         service="Iteras",
         auth=HeaderKey(key),
-        patience=patience
-        or Patience(
-            connect_timeout=connection.connect_timeout,
-            read_timeout=connection.read_timeout,
-            max_attempts=connection.max_attempts,
-        ),
+        patience=patience or Patience.of(connection),
         slots=Slots(locks, account, 1),
         pace=Pace(locks, account, rate) if rate else None,
         pool_size=1,
@@ -142,7 +137,7 @@ class IterasSource(Source):
         if name is None or since is None:
             return {}
         moment = (datetime.fromisoformat(since) - OVERLAP).astimezone(self._zone)
-        return {name: moment.strftime(self._connection.since_format)}
+        return {name: (moment - _twice(moment)).strftime(self._connection.since_format)}
 
     def _pages(self, query: dict[str, str], where: str) -> Iterator[Sequence[Any]]:
         match self._connection.paging:
@@ -198,6 +193,15 @@ class IterasSource(Source):
 
     def _get(self, query: Mapping[str, str]) -> Any:
         return self._http.call("GET", CUSTOMERS, query=query).body
+
+
+def _twice(moment: datetime) -> timedelta:
+    """How much of the clock runs twice around a local moment: an hour when summer time ends, else nothing.
+
+    A time without its offset does not say which of the two it means.
+    """
+    first, second = (moment.replace(fold=fold).utcoffset() or timedelta(0) for fold in (0, 1))
+    return first - second
 
 
 def subscription_status(subscriptions: Any, now: datetime, zone: ZoneInfo) -> str | None:

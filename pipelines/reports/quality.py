@@ -1,6 +1,6 @@
 """Data Docs: what Great Expectations found, as one static page that needs no network.
 
-Belongs here: GX's own renderer put into a page of ours. Does not: judging (suites.py).
+Belongs here: GX's own renderer put into a page of ours. Does not: judging (quality/suites.py).
 
 The site that GX builds by itself loads scripts, styles and pictures from seven hosts and counts whoever opens it; in a
 home from which nothing may leave, and without a network, it would be neither right nor readable. Its renderers, which
@@ -22,7 +22,7 @@ from pipelines.quality.gx import great_expectations
 from pipelines.quality.suites import Judged
 from pipelines.reports.files import replacing
 
-TEMPLATES = Path(__file__).parents[1]
+TEMPLATES = Path(__file__).parent
 
 
 def path_of(home: Home, sync: str, name: str) -> Path:
@@ -41,7 +41,7 @@ def rendered(sync: str, judged: Sequence[Judged]) -> str:
     """The page as text."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     judgements = [one for suite in judged for one in suite.judgements]
-    return environment.get_template("quality/docs.html").render(
+    return environment.get_template("quality.html").render(
         sync=sync,
         made_at=f"{clock.now():%Y-%m-%d %H:%M}",
         version=version("great_expectations"),
