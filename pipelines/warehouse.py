@@ -10,6 +10,7 @@ warehouse briefly and never across a call to an API; `reserved` is for dbt, whic
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from hashlib import md5
 from importlib.resources import files
 from pathlib import Path
 
@@ -65,7 +66,7 @@ class Warehouse:
         while True:
             try:
                 connection = duckdb.connect(str(self.path), config={"autoinstall_known_extensions": False})
-                connection.execute(files("pipelines").joinpath("tables.sql").read_text(encoding="utf-8"))
+                _make_tables(connection)
                 return connection
             except duckdb.IOException as error:
                 if "lock" not in str(error):
@@ -78,6 +79,16 @@ class Warehouse:
                 time.sleep(0.2)
             except duckdb.Error as error:
                 raise unreadable(self.path) from error
+
+
+def _make_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """All of tables.sql, unless a comment in the file says that they are those already: a run opens it often."""
+    tables = files("pipelines").joinpath("tables.sql").read_text(encoding="utf-8")
+    digest = md5(tables.encode(), usedforsecurity=False).hexdigest()
+    query = "select comment from duckdb_tables() where schema_name = 'plan' and table_name = 'plans'"
+    if connection.execute(query).fetchall() != [(digest,)]:
+        connection.execute(tables)
+        connection.execute(f"comment on table plan.plans is '{digest}'")
 
 
 def memory_limit() -> str:

@@ -17,6 +17,7 @@ from mailchimp_push_judge import Meanwhile, Stage, assert_converged, assert_reme
 from mailchimp_push_world import EVERYBODY, PushWorld, furnish, lay_out
 from push_troubles import EMPTY, FOR_EVER, TRUNCATED, Passing, Stop, Trouble, break_off, finish, late, slow, usual
 from push_world import at_fault, is_finished, wait_until
+from soaking import some_always
 
 from pipelines.errors import TransientError
 from pipelines.providers.base import Batch
@@ -72,7 +73,8 @@ def stage(prepared: tuple[Path, int], tmp_path: Path) -> Iterator[Stage]:
         yield found
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name)
+# Every run of the tests has each kind of trouble at one of the providers, `make soak` at both.
+@pytest.mark.parametrize("trouble", some_always(TROUBLES, 2), ids=lambda trouble: trouble.name)
 def test_one_run_after_a_fault_everything_is_as_wanted(stage: Stage, trouble: Trouble) -> None:
     break_off(stage.world, stage.mailchimp, trouble)
     finish(stage.world, stage.mailchimp, trouble)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 from mailchimp_push_world import EVERYBODY, PushWorld, furnish, lay_out
+from soaking import some_always
 
 from pipelines.errors import TransientError
 from pipelines.http.client import Patience
@@ -307,7 +308,7 @@ def _life(reader: Reader, chance: random.Random, newcomers: Iterator[int]) -> No
 ORDINARY: Sequence[str] = ("add_by_hand", "change_email", "edit_fields", "tag") * 3
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", some_always(range(3), 3))
 def test_whatever_happens_the_members_kept_are_those_that_a_full_read_finds(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -38,6 +38,7 @@ from push_troubles import (
     usual,
 )
 from push_world import is_finished, wait_until
+from soaking import some_always
 
 from pipelines.errors import TransientError
 from pipelines.sandbox.http import Call
@@ -94,7 +95,8 @@ def stage(prepared: tuple[Path, int], tmp_path: Path) -> Iterator[Stage]:
         yield found
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name)
+# Every run of the tests has each kind of trouble at one of the providers, `make soak` at both.
+@pytest.mark.parametrize("trouble", some_always(TROUBLES[1:] + TROUBLES[:1], 2), ids=lambda trouble: trouble.name)
 def test_one_run_after_a_fault_everything_is_as_wanted(stage: Stage, trouble: Trouble) -> None:
     break_off(stage.world, stage.mailup, trouble)
     wait_until(lambda: stage.mailup.stats()["connections"] == 0)  # what came too late takes effect all the same

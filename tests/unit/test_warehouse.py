@@ -76,3 +76,11 @@ def test_while_dbt_has_the_warehouse_reserved_no_other_run_opens_it(warehouse: W
         assert path == warehouse.path
         with pytest.raises(Busy), warehouse.open():
             pass
+
+
+def test_tables_of_a_newer_version_come_into_a_warehouse_that_is_there(warehouse: Warehouse) -> None:
+    with warehouse.open() as connection:
+        connection.execute("comment on table plan.plans is 'of an older version'; drop table stats.histories")
+    for _ in range(2):
+        with warehouse.open() as connection:
+            assert has_table(connection, "stats", "histories")
