@@ -16,8 +16,9 @@ test: $(INSTALLED) lint  ## everything that CI checks
 	DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-soak: $(INSTALLED)  ## the cases that make test leaves out: every call killed, every open point turned
+soak: $(INSTALLED)  ## the cases that make test leaves out: every call killed, every open point turned, new random ones
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder -m soak
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder -m hypothesis --hypothesis-profile default
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

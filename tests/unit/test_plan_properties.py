@@ -215,10 +215,11 @@ def nobody_else_gets_mail(world: World, family: Family) -> None:
         assert member is None or member.email in spared or member.status != "subscribed", member
 
 
-@settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(policy=st.sampled_from(sorted(POLICIES)), chance=st.randoms(use_true_random=True))
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+@settings(max_examples=1, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(chance=st.randoms(use_true_random=True))
 def test_a_plan_brings_about_what_is_wanted_and_nothing_else(policy: str, chance: Random) -> None:
-    """Style, section 7: apply(diff(a, b), a) == b and diff(b, b) == (), here with accidents on the way."""
+    """apply(diff(a, b), a) == b and diff(b, b) == (), here with accidents on the way."""
     histories = [[any_round(chance) for _ in range(ROUNDS)] for _ in range(FAMILIES)]
     if failed(policy, histories):
         smallest = shrunk(histories, lambda some: failed(policy, some) is not None)
