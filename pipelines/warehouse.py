@@ -10,6 +10,7 @@ warehouse briefly and never across a call to an API; `reserved` is for dbt, whic
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from hashlib import md5
 from importlib.resources import files
 from pathlib import Path
@@ -83,12 +84,17 @@ class Warehouse:
 
 def _make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """All of tables.sql, unless a comment in the file says that they are those already: a run opens it often."""
-    tables = files("pipelines").joinpath("tables.sql").read_text(encoding="utf-8")
-    digest = md5(tables.encode(), usedforsecurity=False).hexdigest()
+    tables, digest = _tables()
     query = "select comment from duckdb_tables() where schema_name = 'plan' and table_name = 'plans'"
     if connection.execute(query).fetchall() != [(digest,)]:
         connection.execute(tables)
         connection.execute(f"comment on table plan.plans is '{digest}'")
+
+
+@cache
+def _tables() -> tuple[str, str]:
+    text = files("pipelines").joinpath("tables.sql").read_text(encoding="utf-8")
+    return text, md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def memory_limit() -> str:

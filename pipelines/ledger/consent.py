@@ -35,6 +35,13 @@ case {reason}
     else 'opt_out'
 end
 """
+# The member whom the sync has or had at an address, beside its `settings`; `scope_of` asks for the record's entity.
+MANAGED = """
+left join ledger.members as managed
+    on managed.sync = settings.sync
+    and managed.audience_id = settings.audience_id
+    and managed.email_key = {email_key}
+"""
 # What the audience shows now and the ledger does not know yet. The audience has one state for all syncs that keep it.
 NEWS = """
 with settings as (select * from sync_{sync}.settings),
@@ -129,10 +136,7 @@ select
     judged.note,
 from judged
 cross join settings
-left join ledger.members as managed
-    on managed.sync = settings.sync
-    and managed.audience_id = settings.audience_id
-    and managed.email_key = judged.email_key
+{managed}
 -- What changed long after our own unsubscribe is somebody else's doing: people come back and leave again.
 where not (
     judged.reason = 'opted_out'
@@ -160,8 +164,8 @@ def path_of(ledger: Path) -> Path:
 
 def news(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[dict[str, Any]]:
     """Opt-outs and bounces in the audience as extracted that the ledger does not hold: events ready to `record`."""
-    event = EVENT.format(reason="judged.reason")
-    return rows(connection, NEWS.format(sync=sync.sync, scope=scope_of(sync), event=event))
+    event, managed = EVENT.format(reason="judged.reason"), MANAGED.format(email_key="judged.email_key")
+    return rows(connection, NEWS.format(sync=sync.sync, scope=scope_of(sync), event=event, managed=managed))
 
 
 def scope_of(sync: SyncConfig) -> str:

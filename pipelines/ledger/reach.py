@@ -46,10 +46,7 @@ select
     known.note,
 from known
 cross join settings
-left join ledger.members as managed
-    on managed.sync = settings.sync
-    and managed.audience_id = settings.audience_id
-    and managed.email_key = known.email_key
+{managed}
 where known.reach < {rank}
 """
 
@@ -63,6 +60,7 @@ def news(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[dict[s
             sync=sync.sync,
             scope=scope,
             event=consent.EVENT.format(reason="known.reason"),
+            managed=consent.MANAGED.format(email_key="known.email_key"),
             rank=RANK.format(scope=scope),
             known_rank=RANK.format(scope="suppressions.scope"),
         ),

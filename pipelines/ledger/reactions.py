@@ -74,10 +74,7 @@ told as (
     select acts.*, managed.entity, {scope} as scope
     from (select * from acts union all by name select * from streaks) as acts
     cross join settings
-    left join ledger.members as managed
-        on managed.sync = settings.sync
-        and managed.audience_id = settings.audience_id
-        and managed.email_key = acts.email_key
+    {managed}
     where acts.email_key is not null
 ),
 -- What reaches this audience. What it said itself is known however far it reaches (reach.py); a no from elsewhere says
@@ -134,6 +131,7 @@ def news(connection: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[dict[s
             soft=SOFT,
             scope=consent.scope_of(sync),
             event=consent.EVENT.format(reason="told.reason"),
+            managed=consent.MANAGED.format(email_key="acts.email_key"),
             home=reach.RANK.format(scope="'home'"),
             rank=reach.RANK.format(scope="told.scope"),
             known_rank=reach.RANK.format(scope="suppressions.scope"),

@@ -5,7 +5,6 @@ Belongs here: making, changing and breaking a CRM the way its own users and acci
 
 import json
 import sqlite3
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -331,8 +330,3 @@ def connection_of(world: World) -> CrmConnection:
     if settings["kind"] != "sql":
         secrets.pop("url", None)
     return CONNECTIONS[settings["kind"]].model_validate(settings | secrets)
-
-
-def wait_for_another_second() -> None:
-    """Vtiger's times have no fractions."""
-    time.sleep(1.05 - time.time() % 1)
